@@ -1,0 +1,5 @@
+"""``python -m vetgraph``."""
+
+from vetgraph.cli import main
+
+main()
