@@ -1,0 +1,178 @@
+"""What the service says of itself: the service description, VoID, the JSON-LD context.
+
+Every number is computed from the version that it speaks of.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pyoxigraph as ox
+
+from vetgraph.store import GraphStore, Term
+from vetgraph.vocab import BASE, DATASET, GRAPH, PREFIXES, RDF, XSD, expand
+
+LICENCE: Final = "https://creativecommons.org/licenses/by/4.0/"
+FORMATS: Final = "http://www.w3.org/ns/formats/"
+
+RESULT_FORMATS: Final = (
+    "Turtle",
+    "N-Triples",
+    "JSON-LD",
+    "RDF_XML",
+    "TriG",
+    "N-Quads",
+    "SPARQL_Results_JSON",
+    "SPARQL_Results_XML",
+    "SPARQL_Results_CSV",
+    "SPARQL_Results_TSV",
+)
+"""Local names, under W3C's formats namespace, of what the endpoint can answer in."""
+
+
+class Description:
+    """A small builder of triples by prefixed names."""
+
+    def __init__(self) -> None:
+        self.triples: list[ox.Triple] = []
+
+    def say(self, subject: str | ox.BlankNode, predicate: str, value: str | int | Term) -> None:
+        """Add a triple; strings are IRIs, an integer object is an xsd:integer literal."""
+        node = ox.NamedNode(subject) if isinstance(subject, str) else subject
+        if isinstance(value, int):
+            value = ox.Literal(str(value), datatype=ox.NamedNode(XSD + "integer"))
+        elif isinstance(value, str):
+            value = ox.NamedNode(value)
+        name = RDF + "type" if predicate == "a" else expand(predicate)
+        self.triples.append(ox.Triple(node, ox.NamedNode(name), value))
+
+
+def text(value: str, language: str = "en") -> ox.Literal:
+    """Return a text in a language."""
+    return ox.Literal(value, language=language)
+
+
+def service_description(store: GraphStore, endpoint: str) -> list[ox.Triple]:
+    """Return the SPARQL 1.1 Service Description of the endpoint at an address."""
+    it = Description()
+    it.say(endpoint, "a", expand("sd:Service"))
+    it.say(endpoint, "a", expand("dcat:DataService"))
+    it.say(endpoint, "dcterms:title", text("vetgraph SPARQL endpoint"))
+    it.say(endpoint, "sd:endpoint", endpoint)
+    it.say(endpoint, "sd:supportedLanguage", expand("sd:SPARQL11Query"))
+    for name in RESULT_FORMATS:
+        it.say(endpoint, "sd:resultFormat", FORMATS + name)
+    if store.union:
+        it.say(endpoint, "sd:feature", expand("sd:UnionDefaultGraph"))
+    it.say(endpoint, "sd:defaultDataset", DATASET)
+    it.say(endpoint, "dcat:servesDataset", DATASET)
+    it.say(DATASET, "a", expand("sd:Dataset"))
+    default = ox.BlankNode("default")
+    it.say(DATASET, "sd:defaultGraph", default)
+    it.say(default, "a", expand("sd:Graph"))
+    it.say(default, "void:triples", store.version.triples if store.union else 0)
+    for graph, count in store.version.counts.items():
+        node, triples = ox.BlankNode(), ox.BlankNode()
+        it.say(DATASET, "sd:namedGraph", node)
+        it.say(node, "a", expand("sd:NamedGraph"))
+        it.say(node, "sd:name", graph)
+        it.say(node, "sd:graph", triples)
+        it.say(triples, "a", expand("sd:Graph"))
+        it.say(triples, "void:triples", count)
+    it.say(DATASET, "dcat:version", ox.Literal(str(store.version.number)))
+    return it.triples
+
+
+_CLASSES: Final = """SELECT ?class (COUNT(DISTINCT ?s) AS ?entities)
+WHERE { ?s a ?class } GROUP BY ?class ORDER BY DESC(?entities) ?class"""
+
+_PROPERTIES: Final = """SELECT ?property (COUNT(*) AS ?triples)
+WHERE { ?s ?property ?o } GROUP BY ?property ORDER BY DESC(?triples) ?property"""
+
+_SUBJECTS: Final = "SELECT (COUNT(DISTINCT ?s) AS ?n) WHERE { ?s ?p ?o }"
+
+
+def void_description(store: GraphStore, root: str) -> list[ox.Triple]:
+    """Return the VoID description of the dataset, served at an address without a final slash."""
+    it = Description()
+    it.say(DATASET, "a", expand("void:Dataset"))
+    it.say(DATASET, "a", expand("dcat:Dataset"))
+    it.say(DATASET, "dcterms:title", text("vetgraph"))
+    it.say(
+        DATASET,
+        "dcterms:description",
+        text("European policy on learner mobility in vocational education and training, fact by fact with its source."),
+    )
+    it.say(DATASET, "dcterms:license", LICENCE)
+    it.say(DATASET, "dcterms:publisher", BASE + "id/vetgraph-project")
+    it.say(
+        DATASET,
+        "dcterms:modified",
+        ox.Literal(store.version.built.isoformat(), datatype=ox.NamedNode(XSD + "dateTime")),
+    )
+    it.say(DATASET, "dcat:version", ox.Literal(str(store.version.number)))
+    it.say(DATASET, "void:sparqlEndpoint", f"{root}/sparql")
+    it.say(DATASET, "void:dataDump", f"{root}/dump.trig.gz")
+    it.say(DATASET, "void:uriSpace", ox.Literal(BASE))
+    it.say(DATASET, "void:exampleResource", BASE + "id/anefore")
+    it.say(DATASET, "void:triples", store.version.triples)
+    it.say(DATASET, "void:entities", _number(store.select(_SUBJECTS)[0]["n"]))
+    _partitions(it, store)
+    for graph, count in store.version.counts.items():
+        it.say(DATASET, "void:subset", graph)
+        it.say(graph, "a", expand("void:Dataset"))
+        it.say(graph, "void:triples", count)
+    return it.triples
+
+
+def _partitions(it: Description, store: GraphStore) -> None:
+    classes, properties = store.select(_CLASSES), store.select(_PROPERTIES)
+    it.say(DATASET, "void:classes", len(classes))
+    it.say(DATASET, "void:properties", len(properties))
+    for row in classes:
+        node = ox.BlankNode()
+        it.say(DATASET, "void:classPartition", node)
+        it.say(node, "void:class", _iri(row["class"]))
+        it.say(node, "void:entities", _number(row["entities"]))
+    for row in properties:
+        node = ox.BlankNode()
+        it.say(DATASET, "void:propertyPartition", node)
+        it.say(node, "void:property", _iri(row["property"]))
+        it.say(node, "void:triples", _number(row["triples"]))
+
+
+def _iri(term: Term | None) -> str:
+    return term.value if isinstance(term, ox.NamedNode) else ""
+
+
+def _number(term: Term | None) -> int:
+    return int(term.value) if isinstance(term, ox.Literal) else 0
+
+
+def graph_description(graph: str, title: str, count: int) -> list[ox.Triple]:
+    """Return what is said of one named graph: its title, size and dataset."""
+    it = Description()
+    it.say(graph, "a", expand("sd:NamedGraph"))
+    it.say(graph, "skos:prefLabel", text(title))
+    it.say(graph, "void:triples", count)
+    it.say(graph, "dcterms:isPartOf", DATASET)
+    it.say(graph, "dcterms:license", LICENCE)
+    return it.triples
+
+
+def jsonld_context(store: GraphStore) -> dict[str, Any]:
+    """Return the JSON-LD 1.1 context: prefixes, and each property of the ontology with its type."""
+    context: dict[str, Any] = {"@version": 1.1, **PREFIXES}
+    rows = store.select(
+        f"""SELECT ?p ?kind WHERE {{ GRAPH <{GRAPH}ontology> {{ ?p a ?kind }}
+        FILTER(?kind IN (<{PREFIXES["owl"]}ObjectProperty>, <{PREFIXES["owl"]}DatatypeProperty>)) }} ORDER BY ?p"""
+    )
+    for row in rows:
+        iri = _iri(row["p"])
+        name = iri.rpartition("#")[2]
+        if iri.startswith(PREFIXES["vet"]):
+            link = _iri(row["kind"]).endswith("ObjectProperty")
+            context[name] = {"@id": f"vet:{name}", "@type": "@id"} if link else {"@id": f"vet:{name}"}
+    context["id"], context["type"] = "@id", "@type"
+    context["label"] = {"@id": "skos:prefLabel", "@container": "@language"}
+    return {"@context": context}
