@@ -1,6 +1,7 @@
 """What the service says of itself: the service description, VoID, the JSON-LD context.
 
-Every number is computed from the version that it speaks of.
+Every number is computed from the version that it speaks of. Blank nodes are numbered, so that the
+same version gives the same bytes.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ def service_description(store: GraphStore, endpoint: str) -> list[ox.Triple]:
     it.say(DATASET, "sd:defaultGraph", default)
     it.say(default, "a", expand("sd:Graph"))
     it.say(default, "void:triples", store.version.triples if store.union else 0)
-    for graph, count in store.version.counts.items():
-        node, triples = ox.BlankNode(), ox.BlankNode()
+    for number, (graph, count) in enumerate(store.version.counts.items()):
+        node, triples = ox.BlankNode(f"graph{number}"), ox.BlankNode(f"triples{number}")
         it.say(DATASET, "sd:namedGraph", node)
         it.say(node, "a", expand("sd:NamedGraph"))
         it.say(node, "sd:name", graph)
@@ -129,13 +130,13 @@ def _partitions(it: Description, store: GraphStore) -> None:
     classes, properties = store.select(_CLASSES), store.select(_PROPERTIES)
     it.say(DATASET, "void:classes", len(classes))
     it.say(DATASET, "void:properties", len(properties))
-    for row in classes:
-        node = ox.BlankNode()
+    for number, row in enumerate(classes):
+        node = ox.BlankNode(f"class{number}")
         it.say(DATASET, "void:classPartition", node)
         it.say(node, "void:class", _iri(row["class"]))
         it.say(node, "void:entities", _number(row["entities"]))
-    for row in properties:
-        node = ox.BlankNode()
+    for number, row in enumerate(properties):
+        node = ox.BlankNode(f"property{number}")
         it.say(DATASET, "void:propertyPartition", node)
         it.say(node, "void:property", _iri(row["property"]))
         it.say(node, "void:triples", _number(row["triples"]))

@@ -8,7 +8,7 @@ import urllib.error
 from typing import Final
 
 import pyoxigraph as ox
-from SPARQLWrapper import SPARQLWrapper
+from SPARQLWrapper import JSON, TURTLE, SPARQLWrapper
 from SPARQLWrapper.SPARQLExceptions import SPARQLWrapperException
 
 from vetgraph.errors import EngineError
@@ -28,12 +28,15 @@ def ask_endpoint(endpoint: str, text: str) -> Answer:
     wrapper.setMethod("POST")
     wrapper.setQuery(text)
     graph = query_form(text) in ("CONSTRUCT", "DESCRIBE")
-    wrapper.addCustomHttpHeader("Accept", "text/turtle" if graph else "application/sparql-results+json")
+    wrapper.setReturnFormat(TURTLE if graph else JSON)
     try:
         body: bytes = wrapper.query().response.read()
     except (SPARQLWrapperException, urllib.error.URLError, http.client.HTTPException, OSError) as problem:
-        raise EngineError(f"The endpoint {endpoint} did not answer: {_reason(problem)}") from None
-    return _read(body, graph=graph)
+        raise EngineError(f"The endpoint {endpoint} did not answer: {_reason(problem)}.") from None
+    try:
+        return _read(body, graph=graph)
+    except SyntaxError as problem:
+        raise EngineError(f"The endpoint {endpoint} answered in another format than asked for: {problem.msg}.") from None
 
 
 def _reason(problem: Exception) -> str:

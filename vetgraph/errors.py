@@ -5,6 +5,7 @@
     VetgraphError
     ├── RequestError            the caller's request can't be answered as it stands
     │   ├── QuerySyntaxError    400  the query does not parse (line, column)
+    │   ├── UnsupportedQuery    400  the query asks for a function that the engine does not have
     │   ├── BadParameter        400  a parameter is missing, unknown or malformed
     │   ├── UnreadableData      400  submitted RDF does not parse (file, line, column, text)
     │   ├── NotAllowed          403  the service does not do this for anybody
@@ -51,6 +52,13 @@ class QuerySyntaxError(RequestError):
 
     slug = "query-syntax"
     title = "The query does not parse"
+
+
+class UnsupportedQuery(RequestError):
+    """The query asks for something that the engine does not have, such as an unknown function."""
+
+    slug = "unsupported-query"
+    title = "The query asks for what is not there"
 
 
 class BadParameter(RequestError):

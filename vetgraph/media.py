@@ -92,8 +92,3 @@ def by_type(name: str) -> Media | None:
 def carrying(what: Carries) -> tuple[Media, ...]:
     """Return the media types that can carry something, the preferred first."""
     return tuple(media for media in TABLE if what in media.carries)
-
-
-def offered(medias: tuple[Media, ...]) -> list[str]:
-    """Return every name under which some media types can be asked for, in order."""
-    return [name for media in medias for name in (media.type, *media.aliases)]

@@ -15,7 +15,7 @@ from typing import Final
 
 import pyoxigraph as ox
 
-from vetgraph.errors import EngineError, NotFound, QuerySyntaxError
+from vetgraph.errors import EngineError, NotFound, QuerySyntaxError, UnsupportedQuery
 
 Answer = ox.QuerySolutions | ox.QueryTriples | ox.QueryBoolean
 Term = ox.NamedNode | ox.BlankNode | ox.Literal
@@ -86,7 +86,9 @@ class GraphStore:
         except SyntaxError as problem:
             raise _syntax_error(str(problem.msg or problem)) from None
         except (ValueError, RuntimeError, OSError) as problem:
-            raise EngineError(f"The engine could not answer the query: {problem}") from problem
+            if "is not supported" in str(problem):
+                raise UnsupportedQuery(f"The query can't be answered: {problem}.") from None
+            raise EngineError(f"The engine could not answer the query: {problem}.") from problem
 
     def select(self, text: str, **bindings: Term) -> list[dict[str, Term | None]]:
         """Return the solutions of a SELECT query as dicts of terms, unbound variables as None."""
