@@ -11,8 +11,9 @@ from typing import Any, Final
 import pyoxigraph as ox
 
 from vetgraph.store import GraphStore, Term
-from vetgraph.vocab import BASE, DATASET, GRAPH, PREFIXES, RDF, XSD, expand
+from vetgraph.vocab import BASE, DATASET, GRAPH, PREFIXES, RDF, SKOS, XSD, expand
 
+_LABEL: Final = ox.NamedNode(SKOS + "prefLabel")
 LICENCE: Final = "https://creativecommons.org/licenses/by/4.0/"
 FORMATS: Final = "http://www.w3.org/ns/formats/"
 
@@ -150,19 +151,45 @@ def _number(term: Term | None) -> int:
     return int(term.value) if isinstance(term, ox.Literal) else 0
 
 
-def graph_description(graph: str, title: str, count: int) -> list[ox.Triple]:
-    """Return what is said of one named graph: its title, size and dataset."""
+CATALOGUE: Final = GRAPH + "catalogue"
+"""The named graph that says what each named graph is."""
+
+_GRAPH_TITLES: Final = {
+    "ontology": "Ontology and alignments",
+    "schemes": "Code lists",
+    "shapes": "Shapes",
+    "queries": "Saved queries",
+    "reference": "Places and identities shared by sources",
+    "curation": "Judgements on conflicts",
+    "inferred": "What follows by the ontology",
+    "catalogue": "The named graphs",
+}
+
+
+def graph_catalogue(store: ox.Store) -> list[ox.Quad]:
+    """Return what is said of each named graph of a store: title, dataset, licence, the source behind it."""
     it = Description()
-    it.say(graph, "a", expand("sd:NamedGraph"))
-    it.say(graph, "skos:prefLabel", text(title))
-    it.say(graph, "void:triples", count)
-    it.say(graph, "dcterms:isPartOf", DATASET)
-    it.say(graph, "dcterms:license", LICENCE)
-    return it.triples
+    for slug in sorted({g.value.removeprefix(GRAPH) for g in store.named_graphs()} | {"catalogue"}):
+        graph, source = GRAPH + slug, ox.NamedNode(f"{BASE}source/{slug}")
+        it.say(graph, "a", expand("sd:NamedGraph"))
+        it.say(graph, "dcterms:isPartOf", DATASET)
+        it.say(graph, "dcterms:license", LICENCE)
+        titles = [text(_GRAPH_TITLES[slug])] if slug in _GRAPH_TITLES else []
+        if not titles:
+            found = (quad.object for quad in store.quads_for_pattern(source, _LABEL, None, None))
+            titles = [label for label in found if isinstance(label, ox.Literal)]
+            it.say(graph, "dcterms:source", source)
+        for title in titles:
+            it.say(graph, "skos:prefLabel", title)
+    target = ox.NamedNode(CATALOGUE)
+    return [ox.Quad(t.subject, t.predicate, t.object, target) for t in it.triples]
 
 
 def jsonld_context(store: GraphStore) -> dict[str, Any]:
-    """Return the JSON-LD 1.1 context: prefixes, and each property of the ontology with its type."""
+    """Return the JSON-LD 1.1 context: each property of the ontology with its type, and prefixes.
+
+    Where a prefix and a property share a name (`role`, `sector`, `source` …) the name is the property's.
+    """
     context: dict[str, Any] = {"@version": 1.1, **PREFIXES}
     rows = store.select(
         f"""SELECT ?p ?kind WHERE {{ GRAPH <{GRAPH}ontology> {{ ?p a ?kind }}

@@ -16,7 +16,7 @@ from typing import Final
 import pyoxigraph as ox
 from filelock import FileLock, Timeout
 
-from vetgraph import queries, reasoning
+from vetgraph import about, queries, reasoning
 from vetgraph.errors import ContentError, EngineError
 from vetgraph.loading import Content, find_content, quads_of
 from vetgraph.store import POINTER, Version, current_version, graph_counts
@@ -71,6 +71,7 @@ def build(
     store = assemble(content)
     progress(STEPS[1], 2, len(STEPS))
     reasoning.infer(store)
+    store.bulk_extend(about.graph_catalogue(store))
     progress(STEPS[2], 3, len(STEPS))
     _refuse_violations(store, content)
     progress(STEPS[3], 4, len(STEPS))

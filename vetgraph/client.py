@@ -36,7 +36,7 @@ def ask_endpoint(endpoint: str, text: str) -> Answer:
     try:
         return _read(body, graph=graph)
     except SyntaxError as problem:
-        raise EngineError(f"The endpoint {endpoint} answered in another format than asked for: {problem.msg}.") from None
+        raise EngineError(f"The endpoint {endpoint} answered in an unexpected format: {problem.msg}.") from None
 
 
 def _reason(problem: Exception) -> str:

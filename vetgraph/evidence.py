@@ -89,10 +89,9 @@ class SourceText:
 
 
 def sources_folder() -> Path | None:
-    """Return the folder of source texts: the setting's, or the one beside the checkout."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "seeds"
-    folder = Path(os.environ.get("VETGRAPH_SOURCES", beside))
-    return folder if folder.is_dir() else None
+    """Return the folder of source texts that ``VETGRAPH_SOURCES`` names, if there is one."""
+    named = os.environ.get("VETGRAPH_SOURCES")
+    return Path(named) if named and Path(named).is_dir() else None
 
 
 def source_text(document: str, folder: Path) -> SourceText:

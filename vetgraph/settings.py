@@ -29,7 +29,7 @@ class Settings:
 
     store: Path = Path("store")
     default_graph: str = "union"
-    max_body: int = 5_000_000
+    max_body: int = 2_000_000
     sources: Path | None = None
     public_url: str = ""
 
@@ -55,7 +55,7 @@ TABLE: Final = (
         "union",
         "What a query without GRAPH sees: `union` of all named graphs, or `plain`.",
     ),
-    Row("max_body", "5000000", "Largest request body that is read, in bytes."),
+    Row("max_body", "2000000", "Largest request body that is read, in bytes."),
     Row(
         "sources",
         "not set",
