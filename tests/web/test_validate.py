@@ -1,0 +1,152 @@
+"""Validation over HTTP: what is handed in, how the report comes back, what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import rdflib
+from flask.testing import FlaskClient
+
+Problem = Callable[..., dict[str, Any]]
+
+PREFIXES = """@prefix id: <https://w3id.org/vetgraph/id/> .
+@prefix vet: <https://w3id.org/vetgraph/ontology#> .
+@prefix skos: <http://www.w3.org/2004/02/skos/core#> .
+"""
+GOOD = PREFIXES + "id:anefore vet:supervisedBy id:menje .\n"
+BAD = PREFIXES + "id:anefore vet:supervisedBy\n    id:nobody .\n"
+SH = rdflib.Namespace("http://www.w3.org/ns/shacl#")
+
+
+def post(client: FlaskClient, data: str, accept: str | None = None, kind: str = "text/turtle", query: str = "") -> Any:
+    headers = {"Accept": accept} if accept else {}
+    return client.post(f"/validate{query}", data=data.encode(), content_type=kind, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "format_"),
+    [
+        (None, "text/turtle", "turtle"),
+        ("text/turtle", "text/turtle", "turtle"),
+        ("application/ld+json", "application/ld+json", "json-ld"),
+        ("application/n-triples", "application/n-triples", "nt"),
+    ],
+)
+def test_the_report_as_rdf(client: FlaskClient, accept: str | None, content_type: str, format_: str) -> None:
+    response = post(client, BAD, accept)
+    assert (response.status_code, response.mimetype) == (200, content_type)
+    graph = rdflib.Graph().parse(data=response.data, format=format_)
+    report = graph.value(None, rdflib.RDF.type, SH.ValidationReport)
+    assert graph.value(report, SH.conforms) == rdflib.Literal(False)
+    values = {str(value) for value in graph.objects(None, SH.value)}
+    assert "https://w3id.org/vetgraph/id/nobody" in values
+
+
+def test_a_conforming_submission_is_200_and_conforms(client: FlaskClient) -> None:
+    graph = rdflib.Graph().parse(data=post(client, GOOD).data, format="turtle")
+    assert set(graph.objects(None, SH.conforms)) == {rdflib.Literal(True)}
+
+
+def test_json_has_line_and_column(client: FlaskClient) -> None:
+    report = post(client, BAD, "application/json").get_json()
+    assert report["conforms"] is False
+    text = json.dumps(report)
+    assert '"line": 5' in text
+    assert '"column": 5' in text
+
+
+def test_text_and_sarif_and_page(client: FlaskClient) -> None:
+    assert "id:nobody" in post(client, BAD, "text/plain").text
+    sarif = json.loads(post(client, BAD, "application/sarif+json").data)
+    assert sarif["version"] == "2.1.0"
+    page = post(client, BAD, "text/html")
+    assert page.mimetype == "text/html"
+    assert "id:nobody" in page.text
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "de", "nl"])
+def test_the_words_are_in_the_reader_s_language(client: FlaskClient, language: str) -> None:
+    texts = {tag: post(client, BAD, "text/plain", query=f"?lang={tag}").text for tag in ("en", language)}
+    assert (texts["en"] == texts[language]) == (language == "en")
+
+
+@pytest.mark.parametrize(
+    ("data", "context", "conforms"), [(GOOD, "store", True), (BAD, "store", False), (BAD, "none", True)]
+)
+def test_references_are_judged_where_the_store_is_the_context(
+    client: FlaskClient, data: str, context: str, conforms: bool
+) -> None:
+    report = post(client, data, "application/json", query=f"?context={context}").get_json()
+    assert report["conforms"] is conforms
+
+
+def test_a_file_with_shapes_of_its_own(client: FlaskClient) -> None:
+    shapes = """@prefix sh: <http://www.w3.org/ns/shacl#> . @prefix ex: <http://example.org/> .
+    ex:S a sh:NodeShape ; sh:targetClass ex:C ; sh:property [ sh:path ex:p ; sh:minCount 1 ] ."""
+    data = "@prefix ex: <http://example.org/> . ex:x a ex:C ."
+    response = client.post(
+        "/validate?context=none",
+        data={"data": (io.BytesIO(data.encode()), "d.ttl"), "shapes": (io.BytesIO(shapes.encode()), "s.ttl")},
+        headers={"Accept": "text/turtle"},
+    )
+    graph = rdflib.Graph().parse(data=response.data, format="turtle")
+    assert set(graph.objects(None, SH.sourceConstraintComponent)) == {SH.MinCountConstraintComponent}
+
+
+def test_pasted_text_of_a_form(client: FlaskClient) -> None:
+    form = {"text": BAD.replace("\n", "\r\n"), "format": "ttl", "context": "store"}
+    report = client.post("/validate", data=form, headers={"Accept": "application/json"}).get_json()
+    assert '"line": 5' in json.dumps(report)
+
+
+def test_json_ld_that_names_our_own_context(client: FlaskClient) -> None:
+    document = {
+        "@context": "https://w3id.org/vetgraph/context.jsonld",
+        "id": "https://w3id.org/vetgraph/id/anefore",
+        "supervisedBy": "https://w3id.org/vetgraph/id/menje",
+    }
+    response = post(client, json.dumps(document), "application/json", "application/ld+json")
+    assert response.get_json()["conforms"] is True
+
+
+BOMB = """<?xml version="1.0"?><!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="&b;"/></rdf:RDF>"""
+REMOTE = json.dumps({"@context": "http://127.0.0.1:9/context.jsonld", "@id": "http://example.org/x"})
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "query", "status", "words"),
+    [
+        (PREFIXES + "id:a id:b .\n", "text/turtle", "", 400, "line 4"),
+        ("", "text/turtle", "", 400, "empty"),
+        (GOOD, "image/png", "", 415, "image/png"),
+        (GOOD, "text/turtle", "?context=moon", 400, "`store` or `none`"),
+        (GOOD, "text/turtle", "?format=pdf", 400, "pdf"),
+        (BOMB, "application/rdf+xml", "", 400, ""),
+        (REMOTE, "application/ld+json", "", 400, "context"),
+    ],
+    ids=["syntax", "empty", "media type", "context", "format", "entities", "remote context"],
+)
+def test_what_is_refused(
+    client: FlaskClient, assert_problem: Problem, data: str, kind: str, query: str, status: int, words: str
+) -> None:
+    problem = assert_problem(post(client, data, kind=kind, query=query), status)
+    assert words in problem["detail"]
+
+
+def test_a_syntax_error_shows_the_offending_line(client: FlaskClient, assert_problem: Problem) -> None:
+    problem = assert_problem(post(client, PREFIXES + "id:a id:b .\n"), 400, "unreadable-data")
+    assert problem["line"] == 4
+    assert problem["text"] == "id:a id:b ."
+
+
+def test_shapes_with_queries_are_refused(client: FlaskClient, assert_problem: Problem) -> None:
+    shapes = """@prefix sh: <http://www.w3.org/ns/shacl#> . @prefix ex: <http://example.org/> .
+    ex:S a sh:NodeShape ; sh:targetNode ex:x ;
+      sh:sparql [ sh:select "SELECT $this { SERVICE <http://127.0.0.1:9/> {} }" ] ."""
+    files = {"data": (io.BytesIO(GOOD.encode()), "d.ttl"), "shapes": (io.BytesIO(shapes.encode()), "s.ttl")}
+    assert_problem(client.post("/validate", data=files), 403, "not-allowed")
