@@ -1,0 +1,28 @@
+# The same names as in .ci/run and CONTRIBUTING. Each target does one thing.
+.PHONY: install lint format types check test browser serve all
+
+install:
+	pip install -e '.[test,browser,dev]'
+
+lint:
+	ruff check . && ruff format --check . && validate-pyproject pyproject.toml
+
+format:
+	ruff format . && ruff check --fix . && python -m vetgraph.graphs $$(git ls-files '*.ttl' ':!tests')
+
+types:
+	mypy
+
+check:
+	vetgraph check
+
+test:
+	pytest
+
+browser:
+	pytest -m browser
+
+serve:
+	vetgraph serve
+
+all: lint types check test
