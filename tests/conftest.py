@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -107,24 +108,38 @@ def wait_for(url: str, process: subprocess.Popen[str], seconds: float = 60) -> f
 
 
 @pytest.fixture(scope="session")
-def server_url(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real ``vetgraph serve`` process on the session's snapshot."""
-    port = free_port()
-    log = tmp_path_factory.mktemp("log") / "server.log"
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "vetgraph", "serve", "--port", str(port)],
-            env=environment,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            wait_for(f"http://127.0.0.1:{port}/readyz", process)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
+def start_server(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., AbstractContextManager[str]]:
+    """A real ``vetgraph serve`` process, given its options, as a context: ``with start_server() as url``."""
+
+    @contextmanager
+    def start(*options: str) -> Iterator[str]:
+        port = free_port()
+        log = tmp_path_factory.mktemp("log") / "server.log"
+        with log.open("w") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "vetgraph", "serve", "--port", str(port), *options],
+                env=environment,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            try:
+                wait_for(f"http://127.0.0.1:{port}/healthz", process)
+                yield f"http://127.0.0.1:{port}"
+            finally:
+                process.terminate()
+                process.wait(timeout=20)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def server_url(start_server: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
+    """The address of a running service on the session's snapshot."""
+    with start_server() as url:
+        yield url
 
 
 def optional(reason: str, command: str) -> None:

@@ -87,6 +87,10 @@ def test_syntax_of_queries(copy: Path) -> None:
         head + '#+ description = "d"\n#+ [parameters.x]\n#+ type = "iri"\nASK {}\n'
     )
     assert_found(faults(copy, "syntax"), "queries/planted.rq:1", "x", "does not use")
+    (copy / "queries" / "planted.rq").write_text(
+        head + '#+ description = "d"\n#+ [parameters.x]\n#+ type = "iri"\nSELECT ?y WHERE { ?x a ?y }\n'
+    )
+    assert_found(faults(copy, "syntax"), "queries/planted.rq:1", "x", "not among the selected")
 
 
 def test_only_syntax_is_reported_where_files_do_not_parse(copy: Path) -> None:

@@ -29,3 +29,17 @@ def test_the_answer_is_as_expected(name: str, store: GraphStore) -> None:
         assert found == wanted
     else:
         assert (found[0], sorted(found[1:])) == (wanted[0], sorted(wanted[1:]))
+
+
+@pytest.mark.parametrize("name", [query.name for query in CATALOGUE if query.parameters])
+def test_a_parameter_s_example_gives_rows_that_are_among_all_rows(name: str, store: GraphStore) -> None:
+    query = CATALOGUE.get(name)
+    examples = {parameter.name: parameter.example for parameter in query.parameters}
+    if not all(examples.values()):
+        pytest.fail(f"each parameter of {name} needs an example")
+    bound = store.select(query.text, **query.bindings(examples))
+    if not query.of_a_page:
+        assert bound, "the example answers nothing"
+    for row in bound:
+        for parameter in query.parameters:
+            assert row[parameter.name] == query.bindings(examples)[parameter.name]

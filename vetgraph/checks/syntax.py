@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from vetgraph.checks.workspace import Fault, Workspace
 from vetgraph.errors import ContentError, QuerySyntaxError
@@ -39,8 +41,17 @@ def _queries(workspace: Workspace) -> Iterator[Fault]:
             yield from _parameters(name, query)
 
 
+_PROJECTION: Final = re.compile(
+    r"SELECT\s+(?:DISTINCT\s+|REDUCED\s+)?(.*?)\b(?:WHERE|FROM)\b", re.DOTALL | re.IGNORECASE
+)
+
+
 def _parameters(name: str, query: SavedQuery) -> Iterator[Fault]:
-    """Yield parameters that the query text does not use."""
+    """Yield parameters that can't be bound: the query must use them and, as a SELECT, show them."""
+    projection = _PROJECTION.search(query.text)
+    shown = set(re.findall(r"[?$](\w+)", projection[1])) if projection else set()
     for parameter in query.parameters:
         if f"?{parameter.name}" not in query.text and f"${parameter.name}" not in query.text:
             yield Fault(f"{name}:1", parameter.name, "the header declares a parameter that the query does not use.")
+        elif projection and "*" not in projection[1] and parameter.name not in shown:
+            yield Fault(f"{name}:1", parameter.name, "is a parameter but not among the selected variables.")

@@ -145,6 +145,9 @@ def _add_targets(todo: Affected, shapes: Shapes, *, whole: bool) -> None:
         named: dict[Term, None] = {bridge.to_oxigraph(node): None for node in target.nodes}
         mine = dict.fromkeys(todo.direct.get(target.shape) or ())
         todo.direct[target.shape] = None if whole else list({**mine, **named})
+        if target.shape in todo.touched:
+            # What is named is judged as such, once.
+            todo.touched[target.shape] = [term for term in todo.touched[target.shape] if term not in named]
         todo.judged.update(named)
 
 
