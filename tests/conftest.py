@@ -145,7 +145,7 @@ def server_url(start_server: Callable[..., AbstractContextManager[str]]) -> Iter
 def optional(reason: str, command: str) -> None:
     """Skip an optional test with the command that enables it; fail where optional suites must run."""
     message = f"{reason}; enable with: {command}"
-    if os.environ.get("VETGRAPH_TEST_OPTIONAL") == "required":
+    if os.environ.get("TEST_OPTIONAL") == "required":
         pytest.fail(message)
     pytest.skip(message)
 

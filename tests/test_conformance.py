@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-RUNNER = Path(os.environ.get("VETGRAPH_CONFORMANCE", ROOT.parent / "shared" / "tools" / "conformance"))
+RUNNER = Path(os.environ.get("CONFORMANCE_RUNNER", ROOT.parent / "shared" / "tools" / "conformance"))
 KNOWN = Path(__file__).parent / "conformance" / "shacl-known-failures.txt"
 
 
@@ -24,7 +24,7 @@ def known_failures() -> set[str]:
 def test_shacl_suite(start_server: Callable[..., AbstractContextManager[str]], tmp_path: Path) -> None:
     program = RUNNER / "conformance.py"
     if not program.is_file():
-        pytest.skip("the conformance runner is not at hand; enable with: VETGRAPH_CONFORMANCE=<its folder>")
+        pytest.skip("the conformance runner is not at hand; enable with: CONFORMANCE_RUNNER=<its folder>")
     report = tmp_path / "report.json"
     options = ["--gsp-url", "", "--suites", "shacl.*", "--no-preflight", "--json", str(report)]
     with start_server("--empty") as url:

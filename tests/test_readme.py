@@ -108,7 +108,7 @@ def first_answer(port: int, process: subprocess.Popen[str], seconds: float) -> t
 
 
 def _without_index(message: str) -> None:
-    if os.environ.get("VETGRAPH_TEST_OPTIONAL") == "required":
+    if os.environ.get("TEST_OPTIONAL") == "required":
         pytest.fail(message)
     pytest.skip(message)
 

@@ -52,7 +52,7 @@ SIZES = {"phone": (390, 844), "wide": (1440, 900)}
 
 def skip(reason: str) -> None:
     message = f"{reason}; enable with: {HOW}"
-    if os.environ.get("VETGRAPH_TEST_OPTIONAL") == "required":
+    if os.environ.get("TEST_OPTIONAL") == "required":
         pytest.fail(message)
     pytest.skip(message)
 
