@@ -64,6 +64,13 @@ SCHEMES: Final = (
     "competence",
     "content-status",
     "link-state",
+    "year-part",
+    "interest-mark",
+    "topic",
+    "step-kind",
+    "amount-factor",
+    "confidence",
+    "coding-basis",
 )
 """Slugs of the code lists, each a file in ``ontology/schemes`` and a prefix."""
 
