@@ -67,6 +67,8 @@ def test_query_a_remote_endpoint(vetgraph: Run, server_url: str) -> None:
         (["query", "-e", "SELECT * { SERVICE <http://127.0.0.1:9/> {} }"], "asks no other hosts"),
         (["validate", "/nowhere.ttl"], "/nowhere.ttl"),
         (["check", "--only", "everything"], "There is no check everything"),
+        (["check", "--coverage"], "VETGRAPH_SOURCES"),
+        (["import", "/nowhere.toml"], "/nowhere.toml"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -117,3 +119,21 @@ def test_build_prints_counts(vetgraph: Run, environment: dict[str, str], tmp_pat
     assert result.returncode == 0, result.stderr
     assert "Version 1 is published" in result.stdout
     assert "graph/lu-mobility-fiche-2021" in result.stdout
+
+
+def test_check_shows_coverage(vetgraph: Run, sources: Path, environment: dict[str, str]) -> None:
+    result = vetgraph("check", "--coverage", env={**environment, "VETGRAPH_SOURCES": str(sources)})
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.count(" characters ") == 5
+
+
+def test_import_says_what_it_would_do(vetgraph: Run, root: Path, tmp_path: Path) -> None:
+    mapping = root / "data" / "timeline-entries" / "developments.toml"
+    dry = vetgraph("import", str(mapping), "--dry-run", "--out", str(tmp_path))
+    assert dry.returncode == 0, dry.stderr
+    assert "nothing was written" in dry.stdout
+    assert list(tmp_path.iterdir()) == []
+    done = vetgraph("import", str(mapping), "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    committed = (mapping.parent / "developments.ttl").read_text()
+    assert (tmp_path / "developments.ttl").read_text() == committed

@@ -249,11 +249,18 @@ def name_faults(source: SourceGraph) -> list[str]:
     for fact in source.facts:
         passages = source.passages(fact.node)
         if fact.predicate in NAMES:
-            if not any(plain(str(fact.value)) in text for text in passages.values()):
+            if not any(_stands_in(fact, text) for text in passages.values()):
                 faults.append(said(fact, passages, "not in"))
         elif fact.value in NAMED and passages and not source.names(fact.node):
             faults.append(said(fact, passages, "has no vet:sourceName from"))
     return sorted(faults)
+
+
+def _stands_in(fact: Fact, text: str) -> bool:
+    """Whether a passage has a name or address; an address may be broken over several lines."""
+    if fact.predicate == vet("webAddress"):
+        return "".join(str(fact.value).lower().split()) in "".join(text.lower().split())
+    return plain(str(fact.value)) in text
 
 
 def mention_faults(source: SourceGraph) -> list[str]:

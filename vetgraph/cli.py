@@ -14,7 +14,8 @@ from typing import NoReturn
 
 import click
 
-from vetgraph import __version__, building, checks, client, media, queries, results, settings, sparql, tables
+from vetgraph import __version__, building, checks, client, importing, media, queries, results, settings, sparql, tables
+from vetgraph.checks import coverage
 from vetgraph.errors import BadParameter, VetgraphError
 from vetgraph.loading import find_content
 from vetgraph.settings import Settings
@@ -220,18 +221,47 @@ def _show(answer: Answer, form: str | None) -> None:
 @cli.command()
 @click.option("--only", multiple=True, metavar="NAME", help="Run only these checks.")
 @click.option("--list", "listing", is_flag=True, help="List the checks and end.")
+@click.option("--coverage", "covering", is_flag=True, help="Show how much of the source texts the evidence covers.")
 @pass_settings
-def check(config: Settings, only: tuple[str, ...], listing: bool) -> None:
+def check(config: Settings, only: tuple[str, ...], listing: bool, covering: bool) -> None:
     """Check everything of the content: syntax, terms, hygiene, consistency, shapes, evidence, questions."""
     if listing:
         for name, what in checks.catalogue().items():
             click.echo(f"{name:<16} {what}")
         return
+    if covering:
+        reports = coverage.reports(find_content(), config.sources)
+        click.echo("\n".join(report.as_text() for report in reports))
+        raise SystemExit(1 if any(report.is_low for report in reports) else 0)
     failed = False
     for outcome in checks.run(find_content(), only=only, sources=config.sources):
         click.echo(outcome.as_text())
         failed = failed or bool(outcome.faults)
     raise SystemExit(1 if failed else 0)
+
+
+@cli.command("import")
+@click.argument("mapping", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--csv", "table", type=click.Path(path_type=Path, dir_okay=False), help="The table, if not the one named."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would change, and write nothing.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write here, not beside the mapping.")
+def import_(mapping: Path, table: Path | None, dry_run: bool, out: Path | None) -> None:
+    """Make the Turtle file of a graph from a CSV table, by a mapping."""
+    result = importing.import_table(mapping, find_content(), table)
+    target = (out or mapping.parent) / result.plan.target
+    click.echo(importing.summary(result, importing.compare(result, target)))
+    if result.problems:
+        for problem in result.problems:
+            click.echo(problem.as_text(), err=True)
+        click.echo(f"{len(result.problems)} problem(s): nothing was written.", err=True)
+        raise SystemExit(1)
+    if dry_run:
+        click.echo("A dry run: nothing was written.")
+        return
+    importing.publish(result, target)
+    click.echo(f"{target} is written.")
 
 
 @cli.command()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from vetgraph.checks import canonical, competency, consistency, evidence, hygiene, shapes, syntax, terms
+from vetgraph.checks import canonical, competency, consistency, evidence, hygiene, reachability, shapes, syntax, terms
 from vetgraph.checks.workspace import Fault, Outcome, Workspace
 from vetgraph.errors import BadParameter
 from vetgraph.loading import Content
@@ -22,6 +22,7 @@ CHECKS: Final[dict[str, tuple[str, Check]]] = {
     "canonical": ("every Turtle file is in canonical form", canonical.check),
     "terms": ("every external term is in the list of checked terms", terms.check),
     "hygiene": ("labels, definitions, cycles, undeclared and unused terms, stray blanks", hygiene.check),
+    "reachability": ("links lead to every node from a country, document, body or list", reachability.check),
     "consistency": ("ontology and data contradict nothing, by HermiT or by OWL 2 RL", consistency.check),
     "shapes": ("the data conform to the shapes", shapes.check),
     "evidence": ("every evidence range lies inside its document", evidence.check),

@@ -23,7 +23,7 @@ from vetgraph.vocab import GRAPH, OWL, RDF, RDFS, VET, XSD, shorten
 
 FILE: Final = "ontology/vetgraph.ttl"
 
-UNMAPPED: Final = frozenset(XSD + name for name in ("date", "gYear", "gYearMonth", "duration"))
+UNMAPPED: Final = frozenset(XSD + name for name in ("date", "gYear", "gYearMonth", "gMonth", "gMonthDay", "duration"))
 """Datatypes outside the OWL 2 datatype map, at which HermiT gives up (OWL 2 Syntax section 4)."""
 
 DISJOINT: Final = f"""

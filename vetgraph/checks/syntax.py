@@ -42,7 +42,7 @@ def _queries(workspace: Workspace) -> Iterator[Fault]:
 
 
 _PROJECTION: Final = re.compile(
-    r"SELECT\s+(?:DISTINCT\s+|REDUCED\s+)?(.*?)\b(?:WHERE|FROM)\b", re.DOTALL | re.IGNORECASE
+    r"SELECT\s+(?:DISTINCT\s+|REDUCED\s+)?(.*?)(?<![?$])\b(?:WHERE|FROM)\b", re.DOTALL | re.IGNORECASE
 )
 
 
