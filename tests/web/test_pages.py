@@ -196,7 +196,7 @@ def test_recognition_is_not_evaluated(client: FlaskClient) -> None:
 
 def test_an_area_shows_only_its_own_statuses(client: FlaskClient) -> None:
     page = get(client, "/doc/scheme/thematic-area/recognition")
-    statuses = {link for link in page.links if "/doc/id/status-" in link}
+    statuses = {link for link in page.links if "/doc/id/status-lu-2021-" in link}
     assert statuses
     assert all("-recognition-" in link for link in statuses)
 
@@ -400,3 +400,9 @@ def test_the_style_sheet_is_small_and_loads_nothing() -> None:
     assert len(style.encode()) < 25_000
     assert "url(" not in style
     assert "@import" not in style
+
+
+def test_facts_from_web_pages_lead_to_the_page(client: FlaskClient) -> None:
+    page = get(client, "/doc/id/status-at-2015-1-1-1")
+    assert "the page itself" in page.text
+    assert any(link.startswith("https://www.cedefop.europa.eu/") for link in page.links)

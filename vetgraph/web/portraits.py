@@ -164,6 +164,7 @@ def portrait(iri: str) -> Portrait:
         "graphs": sorted({row["graph"] for row in stated}),
         "names": names(solutions("page-names", thing=iri)),
         "evidence": evidence(solutions("page-evidence", thing=iri)),
+        "pages": [(row["page"], row["address"]) for row in solutions("page-pages", thing=iri)],
         "list_address": LISTS.get(template, ""),
     }
     values |= _sections(iri, template)

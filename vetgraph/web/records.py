@@ -235,7 +235,7 @@ class Dispute:
 
 
 def conflicts(rows: Sequence[Row]) -> list[Dispute]:
-    """Return the claims in some rows, those that contradict each other together."""
+    """Return the claims in some rows, those about one property of one thing together."""
     claims: dict[str, tuple[Row, Claim]] = {}
     for iri, several in grouped(rows, lambda row: row["claim"]).items():
         row = several[0]
@@ -244,12 +244,11 @@ def conflicts(rows: Sequence[Row]) -> list[Dispute]:
             row,
             Claim(iri, row.term("object"), row["label"], row["rank"], row["reason"], against, tuple(evidence(several))),
         )
-    found = []
+    disputes: dict[tuple[str, str], list[Claim]] = {}
     for group in _connected({iri: claim.against for iri, (_, claim) in claims.items()}):
         row = claims[group[0]][0]
-        sides = sorted((claims[iri][1] for iri in group), key=_side_order)
-        found.append(Dispute(row["subject"], row["property"], tuple(sides)))
-    return found
+        disputes.setdefault((row["subject"], row["property"]), []).extend(claims[iri][1] for iri in group)
+    return [Dispute(*key, tuple(sorted(sides, key=_side_order))) for key, sides in disputes.items()]
 
 
 def _side_order(claim: Claim) -> tuple[int, tuple[Evidence, ...], str]:
