@@ -1,5 +1,5 @@
 # The same names as in .ci/run and CONTRIBUTING. Each target does one thing.
-.PHONY: install lint format types check test browser serve all
+.PHONY: install lint format types check test coverage browser serve all
 
 install:
 	pip install -e '.[test,browser,dev]'
@@ -18,6 +18,9 @@ check:
 
 test:
 	pytest
+
+coverage:
+	pytest --cov --cov-report=term:skip-covered
 
 browser:
 	pytest -m browser

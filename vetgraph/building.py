@@ -11,14 +11,14 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeGuard
 
 import pyoxigraph as ox
 from filelock import FileLock, Timeout
 
 from vetgraph import about, queries, reasoning
 from vetgraph.errors import ContentError, EngineError
-from vetgraph.loading import Content, find_content, quads_of
+from vetgraph.loading import Content, find_content, names, quads_of
 from vetgraph.store import POINTER, Version, current_version, graph_counts
 from vetgraph.validation import Report, Severity, Shapes, read, validate_store
 
@@ -46,14 +46,25 @@ def assemble(content: Content) -> ox.Store:
     return store
 
 
-def check_content(store: ox.Store, content: Content, *, located: bool = False) -> Report:
+def check_content(store: ox.Store, content: Content) -> Report:
     """Return the report of the project's shapes over the project's data.
 
-    `located` reads the files a second time so that each finding knows its file and line.
+    Where something is wrong, the files that speak of it are read a second time, so that each finding
+    knows its file and line.
     """
     shapes = Shapes.load_directory(content.root)
-    places = [read(path.read_bytes(), "ttl", content.name(path)) for _, path in content.files] if located else []
+    report = validate_store(store, shapes)
+    if report.conforms:
+        return report
+    wrong = {f.focus for f in report.findings if f.severity is Severity.VIOLATION}
+    about = [path for _, path in content.files if any(names(path, node) for node in wrong if is_node(node))]
+    places = [read(path.read_bytes(), "ttl", content.name(path)) for path in about]
     return validate_store(store, shapes, positions=places)
+
+
+def is_node(term: object) -> TypeGuard[ox.NamedNode | ox.BlankNode]:
+    """Return whether a term is an IRI or a blank node."""
+    return isinstance(term, ox.NamedNode | ox.BlankNode)
 
 
 def build(
@@ -89,9 +100,9 @@ def build(
 
 
 def _refuse_violations(store: ox.Store, content: Content) -> None:
-    if check_content(store, content).conforms:
+    report = check_content(store, content)
+    if report.conforms:
         return
-    report = check_content(store, content, located=True)
     first = next(finding for finding in report.findings if finding.severity is Severity.VIOLATION)
     place = first.position
     where = f"{place.file}, line {place.line}, column {place.column}" if place else "data"

@@ -6,6 +6,7 @@ A folder under ``data/`` is a named graph; ontology, schemes, shapes and saved q
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,3 +94,10 @@ def quads_of(content: Content) -> Iterator[ox.Quad]:
     """Return the quads of all files. Raises ContentError at the first that does not parse."""
     for graph, path in content.files:
         yield from read_turtle(path, graph, content.name(path))
+
+
+def names(path: Path, node: ox.NamedNode | ox.BlankNode) -> bool:
+    """Return whether a file may speak of a node: its text has the last part of the node's IRI."""
+    if isinstance(node, ox.BlankNode):
+        return True
+    return re.split(r"[/#]", node.value)[-1] in path.read_text("utf-8")

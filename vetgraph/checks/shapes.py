@@ -18,8 +18,6 @@ def check(workspace: Workspace) -> Iterator[Fault]:
     store.bulk_extend(workspace.engine)
     reasoning.infer(store)
     report = check_content(store, workspace.content)
-    if not report.conforms:
-        report = check_content(store, workspace.content, located=True)
     counts = report.counts
     workspace.notes["shapes"] = f"{counts['warning']} warnings, {counts['info']} hints"
     for finding in report.findings:

@@ -11,7 +11,7 @@ import pyoxigraph as ox
 
 from vetgraph import queries
 from vetgraph.building import assemble
-from vetgraph.loading import Content
+from vetgraph.loading import Content, names
 from vetgraph.store import GraphStore, memory_store
 from vetgraph.validation import Submission, read
 from vetgraph.vocab import GRAPH, shorten
@@ -56,6 +56,7 @@ class Workspace:
     content: Content
     sources: Path | None = None
     notes: dict[str, str] = field(default_factory=dict)
+    _places: dict[Path, Submission] = field(default_factory=dict)
 
     @cached_property
     def engine(self) -> ox.Store:
@@ -72,9 +73,10 @@ class Workspace:
         """The saved queries."""
         return queries.read_catalogue(self.content.root)
 
-    @cached_property
-    def _submissions(self) -> dict[Path, Submission]:
-        return {path: read(path.read_bytes(), "ttl", self.content.name(path)) for _, path in self.content.files}
+    def _read(self, path: Path) -> Submission:
+        if path not in self._places:
+            self._places[path] = read(path.read_bytes(), "ttl", self.content.name(path))
+        return self._places[path]
 
     def files_of(self, graph: str | None) -> Iterator[Path]:
         """Return the files of a graph (IRI or slug), or all files."""
@@ -91,9 +93,11 @@ class Workspace:
         graph: str | None = None,
     ) -> str:
         """Return ``file:line`` where a triple, or else its subject, is stated; the folder where unknown."""
+        # Finding a place reads a file token by token, so only files that name the subject are read.
+        candidates = [path for path in self.files_of(graph) if names(path, subject)]
         for pattern in ((subject, predicate, object_), (subject, predicate, None), (subject, None, None)):
-            for path in self.files_of(graph):
-                position = self._submissions[path].position(*pattern)
+            for path in candidates:
+                position = self._read(path).position(*pattern)
                 if position is not None:
                     return f"{self.content.name(path)}:{position.line}"
         return shorten(graph) if graph else "content"
