@@ -127,6 +127,10 @@ def with_values(text: str, bindings: Mapping[str, Term]) -> str:
     """Return a query that binds variables in its own text, for endpoints and for readers to copy.
 
     The values stand as ``VALUES`` at the start of the outermost pattern (SPARQL 1.1 section 10.2).
+
+    >>> print(with_values("SELECT ?a WHERE { ?a ?b ?c }", {"a": ox.NamedNode("http://x/1")}))
+    SELECT ?a WHERE {
+      VALUES (?a) { (<http://x/1>) } ?a ?b ?c }
     """
     if not bindings:
         return text

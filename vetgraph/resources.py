@@ -11,9 +11,6 @@ from vetgraph.errors import NotFound
 from vetgraph.store import GraphStore
 from vetgraph.vocab import BASE, SKOS
 
-DOCUMENTED: Final = ("id", "scheme", "source", "graph", "query")
-"""First path segments of IRIs that have a document each."""
-
 INCOMING_LIMIT: Final = 2000
 """Most incoming links that one description holds."""
 

@@ -98,13 +98,6 @@ class GraphStore:
         names = [variable.value for variable in answer.variables]
         return [{name: solution[name] for name in names} for solution in answer]
 
-    def construct(self, text: str, **bindings: Term) -> list[ox.Triple]:
-        """Return the triples of a CONSTRUCT or DESCRIBE query."""
-        answer = self.query(text, bindings=bindings)
-        if not isinstance(answer, ox.QueryTriples):
-            raise TypeError("construct() wants a CONSTRUCT or DESCRIBE query")
-        return list(answer)
-
     def graphs(self) -> list[str]:
         """Return the IRIs of the named graphs, sorted."""
         return sorted(str(g.value) for g in self._store.named_graphs())

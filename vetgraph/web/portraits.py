@@ -139,10 +139,6 @@ def _template(iri: str, types: set[str]) -> str:
     return "resource.html"
 
 
-def _is_record(iri: str, kinds: dict[str, set[str]]) -> bool:
-    return bool(kinds.get(iri, set()) & RECORDS)
-
-
 def portrait(iri: str) -> Portrait:
     """Return what the page about a thing shows. Raises NotFound where nothing is known of it."""
     rows = solutions("page-facts", thing=iri)

@@ -6,7 +6,6 @@ place where pages touch the store.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,7 +14,7 @@ from typing import Final, TypeVar
 import pyoxigraph as ox
 from flask import g
 
-from vetgraph.queries import Catalogue
+from vetgraph.queries import Catalogue, with_values
 from vetgraph.store import GraphStore, Term
 from vetgraph.vocab import LANGUAGES, shorten
 from vetgraph.web import texts
@@ -85,8 +84,8 @@ class Evidence:
 def solutions(name: str, **bindings: str) -> list[Row]:
     """Return the rows of a saved query with IRIs bound to variables, and note that it ran."""
     query = service().queries.get(name)
-    note(name, query.title(texts.language()), standing(query.text, bindings), bindings)
     terms = {variable: ox.NamedNode(iri) for variable, iri in bindings.items()}
+    note(name, query.title(texts.language()), with_values(query.text, terms).strip(), bindings)
     return [Row(found) for found in service().store.select(query.text, **terms)]
 
 
@@ -118,23 +117,6 @@ def note(name: str, title: str, text: str, bindings: Mapping[str, str]) -> None:
 def used() -> list[Used]:
     """Return the queries that this page has run, in order."""
     return list(g.get("used_queries", []))
-
-
-_HEADER: Final = re.compile(r"^#\+.*\n", re.MULTILINE)
-_WHERE: Final = re.compile(r"\bWHERE\s*\{", re.IGNORECASE)
-_UNSAFE: Final = re.compile(r"[\x00-\x20<>\"{}|^`\\]")
-
-
-def standing(query: str, bindings: Mapping[str, str]) -> str:
-    """Return a query that runs as it stands, with its IRIs as VALUES.
-
-    >>> print(standing("SELECT ?a WHERE { ?a ?b ?c }", {"a": "http://x/1"}))
-    SELECT ?a WHERE {
-      VALUES ?a { <http://x/1> } ?a ?b ?c }
-    """
-    text = _HEADER.sub("", query).strip()
-    values = "".join(f"\n  VALUES ?{v} {{ <{_UNSAFE.sub('', iri)}> }}" for v, iri in bindings.items())
-    return _WHERE.sub(lambda match: match[0] + values, text, count=1)
 
 
 def narrower(query: str, only: Mapping[str, str], starting: Mapping[str, str]) -> str:

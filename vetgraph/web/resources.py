@@ -18,7 +18,6 @@ from vetgraph.web.state import service
 blueprint = Blueprint("resources", __name__)
 
 FORMATS = (HTML, media.TURTLE, media.JSON_LD, media.N_TRIPLES, media.RDF_XML)
-LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 
 
 @blueprint.get("/<any(id, scheme, source, graph, query):kind>/<path:rest>")
@@ -85,7 +84,7 @@ def _link(response: Response, stem: str, iri: str, triples: list[ox.Triple]) -> 
     links = [f'<{root}/doc/{stem}.{kind.suffix}>; rel="alternate"; type="{kind.type}"' for kind in FORMATS]
     links.append(f'<{root}/doc/{stem}.ttl>; rel="describedby"; type="text/turtle"')
     links.append(f'<{root}/doc/{stem}>; rel="canonical"')
-    links.append(f'<{LICENCE}>; rel="license"')
+    links.append(f'<{about.LICENCE}>; rel="license"')
     links += [
         f'<{t.object.value}>; rel="type"'
         for t in triples

@@ -13,7 +13,7 @@ from vetgraph.errors import NotFound
 from vetgraph.loading import Content, find_content
 from vetgraph.queries import Catalogue, read_catalogue
 from vetgraph.settings import Settings
-from vetgraph.store import GraphStore, Term, current_version, open_store
+from vetgraph.store import GraphStore, current_version, open_store
 from vetgraph.validation import Context, Shapes
 
 NAME: Final = "vetgraph"
@@ -75,13 +75,6 @@ class Service:
     def built(self) -> datetime:
         """When the published version was built."""
         return self.store.version.built
-
-    def rows(self, text: str, **bindings: Term) -> list[dict[str, str | None]]:
-        """Return the solutions of a SELECT query as plain strings."""
-        return [
-            {name: None if term is None else str(term.value) for name, term in row.items()}
-            for row in self.store.select(text, **bindings)
-        ]
 
 
 def service() -> Service:
