@@ -8,14 +8,25 @@
     │   ├── UnsupportedQuery    400  the query asks for a function that the engine does not have
     │   ├── BadParameter        400  a parameter is missing, unknown or malformed
     │   ├── UnreadableData      400  submitted RDF does not parse (file, line, column, text)
+    │   ├── Unauthorized        401  a write came without a token, or with one that is not valid
     │   ├── NotAllowed          403  the service does not do this for anybody
     │   ├── NotFound            404  nothing is known under that name
     │   ├── NotAcceptable       406  none of the media types asked for can be had
     │   ├── TooLarge            413  the body exceeds the limit
-    │   └── UnsupportedMedia    415  the body's media type is not understood
+    │   ├── UnsupportedMedia    415  the body's media type is not understood
+    │   ├── TooManyRequests     429  this client has too many requests under way (retry_after)
+    │   └── Unavailable         503  not now: what was asked for is in order, but can't be had at present
+    │       ├── LimitExceeded   503  the query reached a limit of time, memory or rows (limit, reached)
+    │       ├── Cancelled       503  the query was ended by its client or by a maintainer
+    │       └── Busy            503  too many queries wait already (retry_after)
     ├── SettingsError           a setting is unknown or malformed
     ├── ContentError            our own files are wrong: nothing is built from them
     └── EngineError             500  the engine failed on a request that was in order
+        └── StoreError          503  the store on disk can't be used as it is; nothing in it was changed
+            ├── StoreBusy       503  another process writes and does not come to an end
+            ├── StoreDamaged    503  files of the store are missing or unreadable
+            ├── StoreFormat     503  the store was written by another release
+            └── DiskFull        507  the disk, or the right to write to it, gave out
 
 Each class declares ``status``, ``slug`` and ``title``; each instance has a ``detail`` sentence
 and typed ``facts``. Nothing here knows of HTTP frameworks.
@@ -75,6 +86,14 @@ class UnreadableData(RequestError):
     title = "The data can't be read"
 
 
+class Unauthorized(RequestError):
+    """A write came without a token, or with one that is not valid."""
+
+    status = 401
+    slug = "unauthorized"
+    title = "A token is needed"
+
+
 class NotAllowed(RequestError):
     """The service does not do this for anybody, such as federation or anonymous updates."""
 
@@ -115,6 +134,43 @@ class UnsupportedMedia(RequestError):
     title = "The media type is not supported"
 
 
+class TooManyRequests(RequestError):
+    """This client has too many requests under way. Facts: retry_after (seconds)."""
+
+    status = 429
+    slug = "too-many-requests"
+    title = "Too many requests"
+
+
+class Unavailable(RequestError):
+    """What was asked for is in order, but can't be had at present. Facts: retry_after (seconds)."""
+
+    status = 503
+    slug = "unavailable"
+    title = "Not available at present"
+
+
+class LimitExceeded(Unavailable):
+    """The query reached a limit of time, memory or rows. Facts: limit, unit, reached, stage, rows, bytes, cpu."""
+
+    slug = "limit-exceeded"
+    title = "The query reached a limit"
+
+
+class Cancelled(Unavailable):
+    """The query was ended by its own client or by a maintainer."""
+
+    slug = "cancelled"
+    title = "The query was cancelled"
+
+
+class Busy(Unavailable):
+    """Too many queries wait already. Facts: retry_after (seconds)."""
+
+    slug = "busy"
+    title = "The service is busy"
+
+
 class SettingsError(VetgraphError):
     """A setting is unknown or malformed. Facts: setting."""
 
@@ -134,3 +190,40 @@ class EngineError(VetgraphError):
 
     slug = "engine"
     title = "The engine failed"
+
+
+class StoreError(EngineError):
+    """The store on disk can't be used as it is; nothing in it was changed."""
+
+    status = 503
+    slug = "store"
+    title = "The store can't be used"
+
+
+class StoreBusy(StoreError):
+    """Another process writes to the store and does not come to an end. Facts: pid, since, doing."""
+
+    slug = "store-busy"
+    title = "Another process is writing"
+
+
+class StoreDamaged(StoreError):
+    """Files of the store are missing or unreadable. Facts: path."""
+
+    slug = "store-damaged"
+    title = "The store is damaged"
+
+
+class StoreFormat(StoreError):
+    """The store was written by another release of this software. Facts: found, expected."""
+
+    slug = "store-format"
+    title = "The store has another format"
+
+
+class DiskFull(StoreError):
+    """The disk is full or may not be written to; nothing was changed. Facts: path."""
+
+    status = 507
+    slug = "disk-full"
+    title = "The disk can't be written to"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +32,24 @@ class Settings:
     max_body: int = 2_000_000
     sources: Path | None = None
     public_url: str = ""
+    endpoint: str = ""
+    query_timeout: float = 30.0
+    query_timeout_max: float = 60.0
+    admin_token: str = field(default="", repr=False)
+    allow_hosts: tuple[str, ...] = ()
+    workers: int = 0
+    memory: int = -1
+    worker_memory: int = 2 << 30
+    max_rows: int = 0
+    queue: int = 256
+    queue_per_client: int = 64
+    cache: int = 256_000_000
+    keep_versions: int = 10
+
+    @property
+    def union(self) -> bool:
+        """Whether a query without GRAPH sees all named graphs as one."""
+        return self.default_graph == "union"
 
 
 @dataclass(frozen=True)
@@ -49,7 +67,7 @@ class Row:
 
 
 TABLE: Final = (
-    Row("store", "$XDG_DATA_HOME/vetgraph", "Folder of the snapshots that the service reads."),
+    Row("store", "$XDG_DATA_HOME/vetgraph", "Folder of the store, or the http(s) address of a SPARQL 1.1 endpoint."),
     Row(
         "default_graph",
         "union",
@@ -66,11 +84,38 @@ TABLE: Final = (
         "the request's own",
         "Address under which users reach the service, where it differs from the request's.",
     ),
+    Row("query_timeout", "30", "Seconds that a query may take where it does not say `timeout=`."),
+    Row("query_timeout_max", "60", "Most seconds that `timeout=` can ask for."),
+    Row("admin_token", "not set", "A maintainer's token: whoever sends it may write. Never shown."),
+    Row("allow_hosts", "none", "Hosts that SERVICE and LOAD may reach, separated by commas; `host:port` for one port."),
+    Row("workers", "one per processor", "Queries that are evaluated at once, long ones apart."),
+    Row("memory", "half of the machine", "Bytes that copies of the data in memory may take; `0` reads from disk."),
+    Row("worker_memory", "2147483648", "Bytes that one query may take beyond the data."),
+    Row("max_rows", "0", "Most rows or triples that a query may return; `0` for no limit."),
+    Row("queue", "256", "Queries that may be under way or wait, over all clients."),
+    Row("queue_per_client", "64", "Queries that one client may have under way or waiting."),
+    Row("cache", "256000000", "Bytes of answers that are kept for being asked again; `0` keeps none."),
+    Row("keep_versions", "10", "Versions that stay readable, besides pinned ones and those in use."),
 )
 """The table that the documentation, `vetgraph settings` and the reader share."""
 
-RESERVED: Final = ("query_timeout", "admin_token", "allow_hosts")
-"""Names kept for settings of coming versions: accepted, reported, without effect so far."""
+SECRETS: Final = frozenset({"admin_token"})
+"""Settings whose values are never shown."""
+
+_WHOLE: Final = {
+    "max_body": 1,
+    "workers": 1,
+    "memory": 0,
+    "worker_memory": 1 << 26,
+    "max_rows": 0,
+    "queue": 1,
+    "queue_per_client": 1,
+    "cache": 0,
+    "keep_versions": 1,
+}
+"""Settings that are whole numbers, with the smallest value that each can have."""
+
+_SECONDS: Final = ("query_timeout", "query_timeout_max")
 
 
 def from_env(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
@@ -99,35 +144,62 @@ def _from_file(path: Path) -> dict[str, str]:
 
 
 def _with(settings: Settings, name: str, value: str) -> Settings:
-    if name in RESERVED:
-        return settings
-    if name not in {field.name for field in fields(Settings)}:
+    if name not in {row.name for row in TABLE}:
         known = ", ".join(row.variable for row in TABLE)
         raise SettingsError(f"There is no setting {PREFIX}{name.upper()}; known are {known}.", setting=name)
+    if name == "store" and value.startswith(("http://", "https://")):
+        return replace(settings, endpoint=value)
     return replace(settings, **{name: _converted(name, value)})
 
 
 def _converted(name: str, value: str) -> Any:
     if name in ("store", "sources"):
         return Path(value).expanduser()
-    if name == "max_body":
-        if not value.isdigit() or int(value) == 0:
-            raise SettingsError(
-                f"{PREFIX}MAX_BODY is {value!r}; give a whole number of bytes above 0.",
-                setting=name,
-            )
-        return int(value)
+    if name in _WHOLE:
+        return _whole(name, value)
+    if name in _SECONDS:
+        return _seconds(name, value)
+    if name == "allow_hosts":
+        return tuple(host.strip().lower() for host in value.split(",") if host.strip())
     if name == "default_graph" and value not in ("union", "plain"):
         raise SettingsError(f"{PREFIX}DEFAULT_GRAPH is {value!r}; give `union` or `plain`.", setting=name)
     return value.rstrip("/") if name == "public_url" else value
+
+
+def _whole(name: str, value: str) -> int:
+    least = _WHOLE[name]
+    if not value.isdigit() or int(value) < least:
+        raise SettingsError(
+            f"{PREFIX}{name.upper()} is {value!r}; give a whole number of at least {least}.", setting=name
+        )
+    return int(value)
+
+
+def _seconds(name: str, value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise SettingsError(f"{PREFIX}{name.upper()} is {value!r}; give seconds above 0.", setting=name)
+    return seconds
 
 
 def as_text(settings: Settings) -> str:
     """Return the table of settings with the values in force, one line each."""
     lines = []
     for row in TABLE:
-        value = getattr(settings, row.name)
-        lines.append(f"{row.variable:<24} {value if value not in (None, '') else '-'}")
+        lines.append(f"{row.variable:<24} {_shown(settings, row.name)}")
         lines.append(f"{'':<24} {row.help} Default: {row.default}.")
-    lines.append(f"Reserved, without effect so far: {', '.join(PREFIX + n.upper() for n in RESERVED)}.")
     return "\n".join(lines)
+
+
+def _shown(settings: Settings, name: str) -> str:
+    """Return a setting's value for people; secrets only as being set."""
+    value = settings.endpoint or settings.store if name == "store" else getattr(settings, name)
+    if name in SECRETS:
+        return "set, not shown" if value else "-"
+    if isinstance(value, tuple):
+        value = ", ".join(value)
+    unset = {"workers": 0, "memory": -1}.get(name)
+    return "-" if value in (None, "", unset) else str(value)
