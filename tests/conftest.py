@@ -107,27 +107,37 @@ def wait_for(url: str, process: subprocess.Popen[str], seconds: float = 60) -> f
     raise RuntimeError(f"{url} did not answer within {seconds} s")
 
 
+class Server(str):
+    """The address of a running service, with its process, its port and its log."""
+
+    process: subprocess.Popen[str]
+    port: int
+    log: Path
+
+
 @pytest.fixture(scope="session")
 def start_server(
     environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., AbstractContextManager[str]]:
-    """A real ``vetgraph serve`` process, given its options, as a context: ``with start_server() as url``."""
+) -> Callable[..., AbstractContextManager[Server]]:
+    """A real ``vetgraph serve`` process as a context: ``with start_server("--empty", VETGRAPH_QUEUE="4") as url``."""
 
     @contextmanager
-    def start(*options: str) -> Iterator[str]:
+    def start(*options: str, **variables: str) -> Iterator[Server]:
         port = free_port()
         log = tmp_path_factory.mktemp("log") / "server.log"
         with log.open("w") as stream:
             process = subprocess.Popen(
                 [sys.executable, "-m", "vetgraph", "serve", "--port", str(port), *options],
-                env=environment,
+                env={**environment, **variables},
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 text=True,
             )
+            server = Server(f"http://127.0.0.1:{port}")
+            server.process, server.port, server.log = process, port, log
             try:
-                wait_for(f"http://127.0.0.1:{port}/healthz", process)
-                yield f"http://127.0.0.1:{port}"
+                wait_for(f"{server}/healthz", process)
+                yield server
             finally:
                 process.terminate()
                 process.wait(timeout=20)

@@ -166,7 +166,7 @@ def evidence(rows: Iterable[Row]) -> list[Evidence]:
             row["source"],
         )
         for row in rows
-        if "evidence" in row and "document" in row
+        if "document" in row and "first" in row  # a web page as a whole is evidence too, but no passage
     }
     return sorted(found)
 
