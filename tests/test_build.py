@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from vetgraph import building
-from vetgraph.errors import ContentError, EngineError, NotFound
+from vetgraph.engine.writer import Intent, Writer
+from vetgraph.errors import ContentError, DiskFull, NotFound, StoreBusy, StoreDamaged
 from vetgraph.loading import find_content
 from vetgraph.reasoning import INFERRED
 from vetgraph.store import GraphStore, current_version, open_store
@@ -38,16 +39,23 @@ def test_each_build_is_a_new_version_and_old_ones_go(store_folder: Path, tmp_pat
     folder = tmp_path / "store"
     shutil.copytree(store_folder, folder)
     reader = open_store(folder)
-    content = find_content()
-    engine = building.assemble(content)
-    for number in range(2, 2 + building.KEEP):
-        version = building._publish(folder, engine, "print")
+    engine = building.assemble(find_content())
+    for number in range(2, 5):
+        with Writer.open(folder, keep=2) as writer:
+            version = writer.replace(engine, Intent("build", "a test"))
         assert version.number == number
         assert current_version(folder) == version
-    kept = sorted(path.name for path in (folder / "versions").iterdir() if path.is_dir())
-    assert kept == ["2", "3", "4"]
-    # A reader of a version that was removed since keeps reading it.
+    # The first stays as long as somebody reads it.
+    assert kept(folder) == ["1", "3", "4"]
     assert len(reader.dump(INFERRED)) == reader.version.counts[INFERRED]
+    del reader
+    with Writer.open(folder, keep=2):
+        pass
+    assert kept(folder) == ["3", "4"]
+
+
+def kept(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "versions").iterdir() if path.is_dir())
 
 
 def test_a_violation_is_refused_with_file_and_line_and_nothing_changes(copy: Path, tmp_path: Path) -> None:
@@ -72,13 +80,18 @@ def test_a_file_that_does_not_parse_is_named(copy: Path, tmp_path: Path) -> None
 
 
 def test_a_second_build_at_once_is_told_to_wait(tmp_path: Path) -> None:
-    with FileLock(tmp_path / "lock"), pytest.raises(EngineError, match="Another build is writing"):
-        building.build(tmp_path)
+    with (
+        Writer.open(tmp_path, doing="a long load"),
+        pytest.raises(StoreBusy, match=rf"process {os.getpid()}, a long load since .*Wait for it") as caught,
+    ):
+        building.build(tmp_path, wait=0)
+    assert caught.value.facts["doing"] == "a long load"
+    assert caught.value.facts["pid"] == os.getpid()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(EngineError, match="can't be written"):
+    with pytest.raises(DiskFull, match=r"can't be written to .*VETGRAPH_STORE"):
         building.build(tmp_path / "file" / "store")
 
 
@@ -91,7 +104,7 @@ def test_a_damaged_snapshot_is_said_to_be_so(store_folder: Path, tmp_path: Path)
     folder = tmp_path / "store"
     shutil.copytree(store_folder, folder)
     (folder / "versions" / "1" / "CURRENT").write_text("MANIFEST-999999\n")
-    with pytest.raises(EngineError, match="make a new one"):
+    with pytest.raises(StoreDamaged, match="make a new one"):
         open_store(folder)
 
 

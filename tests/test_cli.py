@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
+import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+import pyoxigraph as ox
 import pytest
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., AbstractContextManager[str]]
 
 PREFIXES = """@prefix id: <https://w3id.org/vetgraph/id/> .
 @prefix vet: <https://w3id.org/vetgraph/ontology#> .
@@ -137,3 +144,94 @@ def test_import_says_what_it_would_do(vetgraph: Run, root: Path, tmp_path: Path)
     assert done.returncode == 0, done.stderr
     committed = (mapping.parent / "developments.ttl").read_text()
     assert (tmp_path / "developments.ttl").read_text() == committed
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder with the same little graph in each format that can be loaded, every one with a blank node."""
+    text = b'<urn:a> <urn:p> _:b .\n_:b <urn:q> "x" .\n'
+    triples = list(ox.parse(text, ox.RdfFormat.N_TRIPLES))
+    for suffix in ("ttl", "nt", "nq", "trig", "rdf", "jsonld"):
+        form = ox.RdfFormat.from_extension(suffix)
+        ox.serialize(triples, str(tmp_path / f"data.{suffix}"), format=form, prefixes={"u": "urn:"})
+    (tmp_path / "data.nt.gz").write_bytes(gzip.compress(text))
+    return tmp_path
+
+
+def test_load_reads_every_format_and_keeps_blank_nodes_of_files_apart(vetgraph: Run, data: Path) -> None:
+    store = str(data / "store")
+    files = sorted(str(path) for path in data.glob("data.*"))
+    assert len(files) == 7
+    result = vetgraph("load", *files, "--graph", "urn:g", "--store", store, "--reason", "to try it")
+    assert result.returncode == 0, result.stderr
+    # Seven blank nodes of seven files, in two triples each.
+    assert "all graphs        14" in result.stdout
+    assert "Version 1 is published" in result.stdout
+    again = vetgraph("load", files[0], "--graph", "urn:g", "--replace", "--store", store)
+    assert "all graphs         2" in again.stdout, again.stderr
+    plain = vetgraph("load", files[0], "--store", store)
+    assert "default graph         2" in plain.stdout, plain.stderr
+    told = json.loads(vetgraph("history", "--json", "--store", store).stdout)
+    assert [(each["number"], each["added"], each["removed"]) for each in told] == [(3, 2, 0), (2, 2, 14), (1, 14, 0)]
+    assert [each["reason"] for each in told] == ["data.jsonld", "data.jsonld", "to try it"]
+    assert {each["kind"] for each in told} == {"load"}
+
+
+def test_history_pins(vetgraph: Run, data: Path, environment: dict[str, str]) -> None:
+    variables = {**environment, "VETGRAPH_STORE": str(data / "store"), "VETGRAPH_KEEP_VERSIONS": "1"}
+    assert vetgraph("load", str(data / "data.nt"), env=variables).returncode == 0
+    assert vetgraph("history", "--pin", "1", env=variables).stdout == "Version 1 is pinned.\n"
+    for _ in range(2):
+        assert vetgraph("load", str(data / "data.nt"), env=variables).returncode == 0
+    lines = vetgraph("history", env=variables).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["3", "2", "1"]
+    assert ["removed" in line for line in lines] == [False, True, False]
+    assert "pinned" in lines[2]
+    assert_one_sentence(vetgraph("history", "--pin", "2", env=variables), 2, "Version 2 is not there")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("broken.ttl", "<urn:a> <urn:b> 1 .\n<urn:a> rubbish", "broken.ttl, line 2, column"),
+        ("data.csv", "a,b", "no suffix of a format that can be loaded"),
+        ("data.nt.gz", "no gzip", "data.nt.gz can't be read"),
+        ("nowhere.nt", None, "No such file"),
+    ],
+)
+def test_load_refuses_as_a_whole(vetgraph: Run, tmp_path: Path, name: str, text: str | None, words: str) -> None:
+    (tmp_path / "good.nt").write_text("<urn:a> <urn:b> <urn:c> .\n")
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    store = tmp_path / "store"
+    arguments = ("load", str(tmp_path / "good.nt"), str(tmp_path / name), "--store", str(store))
+    assert_one_sentence(vetgraph(*arguments), 2, words)
+    assert not (store / "current").exists()
+
+
+def test_a_store_elsewhere_is_not_for_files(vetgraph: Run, data: Path, environment: dict[str, str]) -> None:
+    variables = {**environment, "VETGRAPH_STORE": "http://127.0.0.1:9/sparql"}
+    for command in (["load", str(data / "data.nt")], ["backup", str(data / "b.tar")], ["history"], ["build"]):
+        assert_one_sentence(vetgraph(*command, env=variables), 2, "give --store DIR")
+
+
+def test_serve_begins_an_empty_store_once(vetgraph: Run, start_server: Start, tmp_path: Path, data: Path) -> None:
+    store = tmp_path / "empty"
+    with start_server("--store", str(store), "--empty") as url:
+        assert rows(url) == "0"
+        # The command line writes while the server runs, and the server sees it.
+        assert vetgraph("load", str(data / "data.nt"), "--store", str(store)).returncode == 0
+        deadline = time.monotonic() + 20
+        while rows(url) != "2":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert_one_sentence(vetgraph("serve", "--store", str(store), "--empty"), 2, "leave out --empty")
+    with start_server("--store", str(store)) as url:
+        assert rows(url) == "2"
+
+
+def rows(url: str) -> str:
+    query = urllib.parse.urlencode({"query": "SELECT (COUNT(*) AS ?n) WHERE { ?s ?p ?o }"})
+    request = urllib.request.Request(f"{url}/sparql?{query}", headers={"Accept": "text/csv"})
+    with urllib.request.urlopen(request) as answer:
+        return str(answer.read().decode().split()[1])

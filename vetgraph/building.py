@@ -1,29 +1,20 @@
-"""Build a snapshot: parse, validate, reason, write, publish.
-
-A version is written beside the others under a name that nobody reads, then renamed and pointed to;
-whoever reads sees the old version or the new one, never half of one.
-"""
+"""Build a snapshot: parse, validate, reason, and have the writer publish it."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeGuard
 
 import pyoxigraph as ox
-from filelock import FileLock, Timeout
 
 from vetgraph import about, queries, reasoning
-from vetgraph.errors import ContentError, EngineError
+from vetgraph.engine.retention import KEEP
+from vetgraph.engine.writer import WAIT, Delta, Intent, Writer
+from vetgraph.errors import ContentError
 from vetgraph.loading import Content, find_content, names, quads_of
-from vetgraph.store import POINTER, Version, current_version, graph_counts
 from vetgraph.validation import Report, Severity, Shapes, read, validate_store
-
-KEEP: Final = 3
-"""Versions that stay on disk after a build, the new one included."""
+from vetgraph.versions import Version
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, the step's number and the number of steps."""
@@ -71,11 +62,15 @@ def build(
     folder: Path,
     content: Content | None = None,
     progress: Progress = silent,
+    *,
+    wait: float = WAIT,
+    keep: int = KEEP,
 ) -> Version:
-    """Build and publish a new version in a store's folder.
+    """Build and publish a new version in a store's folder, in place of whatever is there.
 
-    Raises ContentError where a file does not parse or the data violate the shapes (nothing is
-    published then), EngineError where another build holds the lock or the disk refuses.
+    Raises ContentError where a file does not parse or the data violate the shapes, StoreBusy where another process
+    writes for longer than ``wait`` seconds, DiskFull where the disk refuses; nothing is published then. ``keep`` is
+    the number of versions that stay.
     """
     content = content or find_content()
     progress(STEPS[0], 1, len(STEPS))
@@ -86,17 +81,14 @@ def build(
     progress(STEPS[2], 3, len(STEPS))
     _refuse_violations(store, content)
     progress(STEPS[3], 4, len(STEPS))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "lock", timeout=0):
-            return _publish(folder, store, content.fingerprint())
-    except Timeout:
-        raise EngineError(f"Another build is writing to {folder}; wait for it, then run this again.") from None
-    except OSError as problem:
-        raise EngineError(
-            f"The snapshot can't be written to {folder}: {problem.strerror or problem}. "
-            "Free space there or set VETGRAPH_STORE to another folder."
-        ) from problem
+    with Writer.open(folder, wait=wait, doing="build", keep=keep) as writer:
+        return writer.replace(store, Intent("build", "command line"), fingerprint=content.fingerprint())
+
+
+def begin(folder: Path) -> Version:
+    """Publish an empty first version in a store's folder. Raises StoreBusy and DiskFull."""
+    with Writer.open(folder, doing="begin") as writer:
+        return writer.commit(Delta(), Intent("build", "command line", "an empty store"))
 
 
 def _refuse_violations(store: ox.Store, content: Content) -> None:
@@ -114,42 +106,3 @@ def _refuse_violations(store: ox.Store, content: Content) -> None:
         line=place.line if place else None,
         column=place.column if place else None,
     )
-
-
-def _publish(folder: Path, store: ox.Store, fingerprint: str) -> Version:
-    versions = folder / "versions"
-    versions.mkdir(exist_ok=True)
-    last = current_version(folder)
-    number = (last.number if last else 0) + 1
-    partial = versions / f"{number}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    disk = ox.Store(str(partial))
-    disk.bulk_extend(store)
-    disk.flush()
-    disk.optimize()
-    del disk
-    version = Version(number, datetime.now(UTC).replace(microsecond=0), fingerprint, graph_counts(store))
-    (versions / f"{number}.json").write_text(version.as_json(), "utf-8")
-    shutil.rmtree(versions / str(number), ignore_errors=True)
-    partial.rename(versions / str(number))
-    _point(folder, number)
-    _retire(versions, number)
-    return version
-
-
-def _point(folder: Path, number: int) -> None:
-    """Make a version the current one by one atomic rename, flushed to disk."""
-    pointer = folder / f"{POINTER}.new"
-    with pointer.open("w", encoding="ascii") as stream:
-        stream.write(str(number))
-        stream.flush()
-        os.fsync(stream.fileno())
-    pointer.replace(folder / POINTER)
-
-
-def _retire(versions: Path, newest: int) -> None:
-    for path in versions.glob("*.json"):
-        number = int(path.stem)
-        if number <= newest - KEEP:
-            path.unlink()
-            shutil.rmtree(versions / str(number), ignore_errors=True)

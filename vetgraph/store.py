@@ -5,48 +5,30 @@ Engine errors become ours here: SyntaxError → QuerySyntaxError, the rest → E
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import pyoxigraph as ox
 
-from vetgraph.errors import EngineError, NotFound, QuerySyntaxError, UnsupportedQuery
+from vetgraph.errors import EngineError, QuerySyntaxError, StoreDamaged, UnsupportedQuery
+from vetgraph.versions import Hold, Version, current_version, hold, version_at
+
+__all__ = [
+    "Answer",
+    "GraphStore",
+    "Term",
+    "Version",
+    "current_version",
+    "graph_counts",
+    "graph_name",
+    "memory_store",
+    "open_store",
+]
 
 Answer = ox.QuerySolutions | ox.QueryTriples | ox.QueryBoolean
 Term = ox.NamedNode | ox.BlankNode | ox.Literal
-
-POINTER: Final = "current"
-"""Name of the file in the store's folder that holds the number of the published version."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """What is known of one version: its number, when it was built and from what."""
-
-    number: int
-    built: datetime
-    fingerprint: str = ""
-    counts: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def triples(self) -> int:
-        """Triples over all named graphs."""
-        return sum(self.counts.values())
-
-    def as_json(self) -> str:
-        """Return the version as a JSON text."""
-        return json.dumps({**asdict(self), "built": self.built.isoformat()}, indent=2)
-
-
-def version_from_json(text: str) -> Version:
-    """Return the version that a JSON text describes."""
-    values = json.loads(text)
-    return Version(**{**values, "built": datetime.fromisoformat(values["built"])})
 
 
 class GraphStore:
@@ -55,8 +37,9 @@ class GraphStore:
     `union` says whether a query without GRAPH sees all named graphs as one.
     """
 
-    def __init__(self, store: ox.Store, version: Version, *, union: bool = True) -> None:
+    def __init__(self, store: ox.Store, version: Version, *, union: bool = True, hold: Hold | None = None) -> None:
         self._store = store
+        self._hold = hold
         self.version = version
         self.union = union
 
@@ -141,37 +124,41 @@ def memory_store(quads: Iterable[ox.Quad], *, union: bool = True, number: int = 
     """Return a store in memory that holds some quads."""
     store = ox.Store()
     store.bulk_extend(quads)
-    return GraphStore(store, Version(number, datetime.now(UTC), counts=graph_counts(store)), union=union)
+    counts = graph_counts(store)
+    version = Version(number, datetime.now(UTC), counts=counts, unnamed=len(store) - sum(counts.values()))
+    return GraphStore(store, version, union=union)
 
 
 def graph_counts(store: ox.Store) -> dict[str, int]:
-    """Return the number of triples in each named graph."""
-    rows = store.query("SELECT ?g (COUNT(*) AS ?n) WHERE { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g ORDER BY ?g")
+    """Return the number of triples in each named graph, empty ones included, sorted by name."""
+    counts = dict.fromkeys(sorted(graph_name(term) for term in store.named_graphs()), 0)
+    rows = store.query("SELECT ?g (COUNT(*) AS ?n) WHERE { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g")
     assert isinstance(rows, ox.QuerySolutions)
-    return {row["g"].value: int(row["n"].value) for row in rows}
+    counts.update((graph_name(row["g"]), int(row["n"].value)) for row in rows)
+    return counts
 
 
-def current_version(folder: Path) -> Version | None:
-    """Return the published version of a store's folder, or None where nothing is built yet."""
-    try:
-        number = int((folder / POINTER).read_text("ascii"))
-        return version_from_json((folder / "versions" / f"{number}.json").read_text("utf-8"))
-    except FileNotFoundError:
-        return None
+def graph_name(term: ox.NamedNode | ox.BlankNode | ox.DefaultGraph) -> str:
+    """Return a graph's name as :class:`Version` counts it: an IRI, ``_:label``, or nothing for the default graph."""
+    if isinstance(term, ox.DefaultGraph):
+        return ""
+    return term.value if isinstance(term, ox.NamedNode) else str(term)
 
 
-def open_store(folder: Path, *, union: bool = True) -> GraphStore:
-    """Open the published version of a store's folder for reading.
+def open_store(folder: Path, *, union: bool = True, at: int | None = None) -> GraphStore:
+    """Open a version of a store's folder for reading, the published one by default.
 
-    Raises NotFound where nothing is built yet, EngineError where the files can't be read.
+    The version stays on disk for as long as the result is in use. Raises NotFound where there is none,
+    StoreDamaged where the files can't be read, StoreFormat where a later release wrote them.
     """
-    version = current_version(folder)
-    if version is None:
-        raise NotFound(f"There is no snapshot in {folder}; run `vetgraph build` first.")
+    kept = hold(folder, at)
+    version = version_at(folder, kept.number)
     try:
-        store = ox.Store.read_only(str(folder / "versions" / str(version.number)))
-    except (OSError, ValueError) as problem:
-        raise EngineError(
-            f"The snapshot in {folder} can't be opened ({problem}); run `vetgraph build` to make a new one."
+        store = ox.Store.read_only(str(kept.path))
+    except (OSError, ValueError, RuntimeError) as problem:
+        raise StoreDamaged(
+            f"The snapshot in {kept.path} can't be opened ({problem}); restore it from a backup "
+            "(`vetgraph restore FILE`), or run `vetgraph build` to make a new one.",
+            path=str(kept.path),
         ) from problem
-    return GraphStore(store, version, union=union)
+    return GraphStore(store, version, union=union, hold=kept)
