@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from datetime import datetime
 from functools import cached_property
 from typing import Final, cast
 
-from flask import current_app
+from flask import Flask, current_app
 
+from vetgraph.engine.backend import Backend
+from vetgraph.engine.bridge import Bridge
+from vetgraph.engine.elsewhere import Elsewhere
+from vetgraph.engine.embedded import Embedded
+from vetgraph.engine.remotestore import RemoteStore
 from vetgraph.errors import NotFound
 from vetgraph.loading import Content, find_content
 from vetgraph.queries import Catalogue, read_catalogue
@@ -27,7 +33,31 @@ class Service:
         self._store = store
         self._fixed = store is not None
         self._context: Context | None = None
+        self._context_stamp = ""
+        self._engine: Bridge | None = None
         self._lock = threading.Lock()
+
+    @property
+    def engine(self) -> Bridge:
+        """The engine that answers queries and makes changes; where the front has none, one in a thread of its own.
+
+        Raises StoreError where it can't be started.
+        """
+        if self._engine is None:
+            with self._lock:
+                if self._engine is None:
+                    self._engine = Bridge.start(lambda: backend_of(self.settings))
+                    atexit.register(self._engine.close)
+        return self._engine
+
+    @engine.setter
+    def engine(self, engine: Bridge) -> None:
+        self._engine = engine
+
+    def close(self) -> None:
+        """End an engine in a thread of its own."""
+        if self._engine is not None:
+            self._engine.close()
 
     @cached_property
     def content(self) -> Content:
@@ -49,6 +79,8 @@ class Service:
         """The version that is published now. Raises NotFound where nothing is built."""
         if self._fixed and self._store:
             return self._store
+        if self.settings.endpoint:
+            return self._elsewhere()
         with self._lock:
             published = current_version(self.settings.store)
             if published is None:
@@ -58,12 +90,21 @@ class Service:
                 self._store = open_store(self.settings.store, union=union)
             return self._store
 
+    def _elsewhere(self) -> GraphStore:
+        version = self.engine.version
+        with self._lock:
+            if self._store is None or self._store.version is not version:
+                self._store = RemoteStore(version, union=self.settings.union)
+            return self._store
+
     def context(self) -> Context:
         """The published data as the context in which submissions are judged, made on first use."""
         store = self.store
+        # A store elsewhere may change under a version: its stamp tells.
+        stamp = self.engine.stamp if self.settings.endpoint else str(store.version.number)
         with self._lock:
-            if self._context is None or self._context.version != str(store.version.number):
-                self._context = Context(store.engine, version=store.version.number)
+            if self._context is None or self._context_stamp != stamp:
+                self._context, self._context_stamp = Context(store.engine, version=store.version.number), stamp
             return self._context
 
     @property
@@ -75,6 +116,18 @@ class Service:
     def built(self) -> datetime:
         """When the published version was built."""
         return self.store.version.built
+
+
+def backend_of(settings: Settings) -> Backend:
+    """Return the backend that the settings ask for: on a store's folder, or on an endpoint elsewhere."""
+    if settings.endpoint:
+        return Elsewhere(settings)
+    return Embedded(settings)
+
+
+def state_of(app: Flask) -> Service:
+    """Return the state of an application."""
+    return cast(Service, app.extensions[NAME])
 
 
 def service() -> Service:

@@ -1,0 +1,599 @@
+"""The pool: gives each job a worker in its turn, moves on what takes long, ends what takes too long.
+
+It knows sources of workers, not what they read: see ``embedded`` and ``remote``. Everything that ends a job is told to
+whoever waits for it; a job that has sent nothing yet may be ended and begun again without anybody noticing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import math
+import os
+import signal
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+from vetgraph.engine import confinement
+from vetgraph.engine.backend import Answer, Caller
+from vetgraph.engine.diagnosis import diagnose
+from vetgraph.engine.running import EVALUATING, WAITING, Running, cpu_of, memory_of, stage_of
+from vetgraph.engine.scheduling import Experience, Lane, Turns, lanes
+from vetgraph.engine.work import Reservoir, Run, Source, Worker
+from vetgraph.errors import (
+    Busy,
+    Cancelled,
+    Conflict,
+    EngineError,
+    LimitExceeded,
+    TooManyRequests,
+    Unavailable,
+    VetgraphError,
+)
+
+TICK: Final = 0.02
+"""Seconds between two looks at deadlines and patience."""
+
+LOOK_AGAIN: Final = 0.005
+"""Seconds between two looks at a lane for what could move on, when others come in."""
+
+GRACE: Final = 0.12
+"""Seconds past its deadline in which an answer that has begun may come to a well-formed end."""
+
+SPARE: Final = 1
+"""Workers that are kept ready beyond one for each quick job."""
+
+RECYCLED: Final = 20_000
+"""Jobs after which a worker is replaced, whatever its memory."""
+
+LOOK: Final = 64
+"""Jobs of a worker between two looks at its memory."""
+
+OVER: Final = 4
+"""Answers per place that wait for slow readers or have begun where no place was left, outside all lanes."""
+
+PARKED_AFTER: Final = 0.2
+"""Seconds for which a reader may hold up an answer before its place is given to others."""
+
+WORKED: Final = 0.2
+"""Part of its time that a query must have been computing to be known for reaching its limit."""
+
+FAILURES: Final = 5
+"""Attempts at making a worker before those who wait for it are told."""
+
+BACKOFF: Final = 5.0
+"""Seconds between two such attempts, at most."""
+
+DEATH: Final = 0.3
+"""Seconds to wait for word of how a worker ended."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much at once: quick workers, and bounds of what may be under way or wait.
+
+    ``memory`` is what one query may take, in bytes: a worker that has kept a quarter of it is replaced.
+    """
+
+    workers: int = 2
+    queue: int = 256
+    queue_per_client: int = 64
+    memory: int = 2 << 30
+
+
+class Station:
+    """A lane at work: who waits for it, and how many places each client holds."""
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
+        self.queue: Turns[Run] = Turns()
+        self.busy = 0
+        self.looked = 0.0
+        self._held: dict[str, int] = {}
+
+    def may(self, client: str) -> bool:
+        """Whether a client may take a place now."""
+        return self.busy < self.lane.places and self._held.get(client, 0) < self.lane.share
+
+    def take(self, client: str) -> None:
+        """Give a client a place."""
+        self.busy += 1
+        self._held[client] = self._held.get(client, 0) + 1
+
+    def leave(self, client: str) -> None:
+        """Take a client's place back."""
+        self.busy -= 1
+        left = self._held[client] - 1
+        if left:
+            self._held[client] = left
+        else:
+            del self._held[client]
+
+
+class Pool:
+    """Workers and the jobs for them. All calls belong to one loop."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        self.sizes = sizes
+        self.reservoir = Reservoir()
+        self.source: Source | None = None
+        self.experience = Experience()
+        self._lanes = lanes(sizes.workers)
+        self._stations = [Station(lane) for lane in self._lanes]
+        self._runs: dict[str, Run] = {}
+        self._clients: dict[str, int] = {}
+        self._workers: set[Worker] = set()
+        self._sources: set[Source] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._over = 0
+        self._pace = 0.05
+        self._closed = False
+
+    # Sources ----------------------------------------------------------------------------------------------------
+
+    async def follow(self, source: Source) -> None:
+        """Have new jobs read another source, once it has its first worker.
+
+        Raises EngineError where none can be made: jobs go on reading the source before.
+        """
+        self.prepare(source)
+        source.coming += 1
+        await self._spawn(source)
+        before, self.source = self.source, source
+        if before is not None:
+            self.retire(before)
+        self._provision(source)
+
+    def retire(self, source: Source) -> None:
+        """End a source: its idle workers now, the others as they finish; who waits for one gets a newer."""
+        source.retired = True
+        self._sources.discard(source)
+        for worker in list(itertools.chain(*source.idle)):
+            self._dismiss(worker)
+        while source.wanting and self.source is not None and not self.source.retired:
+            run = source.wanting.popleft()
+            run.source = self.source
+            self.source.wanting.append(run)
+        source.leave()
+
+    def prepare(self, source: Source) -> None:
+        """Make a source ready to be handed to :meth:`submit`."""
+        source.idle = tuple([] for _ in self._stations)
+        self._sources.add(source)
+
+    def resize(self, most: int | None) -> None:
+        """Have no more than some workers at once (None: as many as the lanes want)."""
+        self._lanes = lanes(self.sizes.workers, most)
+        for station, lane in zip(self._stations, self._lanes, strict=True):
+            station.lane = lane
+
+    # Jobs -------------------------------------------------------------------------------------------------------
+
+    def submit(
+        self, kind: str, text: str, payload: bytes, caller: Caller, source: Source | None = None, *, once: bool = False
+    ) -> Run:
+        """Take a job; its answer is to come in ``run.head``. One to be done ``once`` is never begun again.
+
+        Raises TooManyRequests and Busy where too much is under way, Conflict for an id in use, LimitExceeded for a
+        query that has reached a limit lately.
+        """
+        self._check(caller)
+        target = source or self.source
+        if target is None or self._closed:
+            raise Unavailable("The service is starting or stopping; ask again in a moment.", retry_after=1)
+        run = Run(self, target, caller, kind, text, payload)
+        target.used = True
+        run.once = run.retried = once
+        run.key = hash((payload, target.number))
+        refusal = self.experience.refusal(run.key, caller.limit, run.arrived)
+        if refusal is not None:
+            raise refusal
+        self._runs[caller.id] = run
+        self._clients[caller.client] = self._clients.get(caller.client, 0) + 1
+        run.lane = self.experience.lane(run.key, self._lanes)
+        self._enter(run)
+        if self._timer is None:
+            self._timer = self._loop.call_later(TICK, self._tick)
+        return run
+
+    async def outcome(self, run: Run) -> Answer:
+        """Return the answer of a run once its head is there; give the run up where the caller is cancelled."""
+        try:
+            return await run.head
+        except asyncio.CancelledError:
+            self.abandon(run, Cancelled("The answer is no longer wanted."))
+            raise
+
+    def running(self) -> list[Running]:
+        """Return what is under way or waits, the oldest first."""
+        now = time.monotonic()
+        return [run.running(now, self._stations[run.lane].lane.name) for run in self._runs.values()]
+
+    def cancel(self, id_: str) -> bool:
+        """End what goes by an id; return whether there was something."""
+        run = self._runs.get(id_)
+        if run is None:
+            return False
+        self.abandon(run, Cancelled("The query was cancelled.", stage=self._stage(run)))
+        return True
+
+    def abandon(self, run: Run, error: VetgraphError) -> None:
+        """End a run, whatever it is at, and tell its caller."""
+        if self._runs.get(run.caller.id) is run:
+            self._detach(run)
+            self._forget(run)
+            run.fail(error)
+            self._dispatch(self._stations[run.lane])
+
+    async def close(self) -> None:
+        """End all jobs and all workers."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for run in list(self._runs.values()):
+            self._detach(run)
+            self._forget(run)
+            run.fail(Unavailable("The service is stopping; ask again in a moment.", retry_after=5))
+        for worker in list(self._workers):
+            self._dismiss(worker)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for source in list(self._sources):
+            self.retire(source)
+        # Transports that were aborted say so in the loop's next round.
+        await asyncio.sleep(0)
+
+    def _check(self, caller: Caller) -> None:
+        if len(self._runs) >= self.sizes.queue:
+            raise Busy(
+                f"{len(self._runs)} queries are under way or wait; ask again in a moment.", retry_after=self._wait()
+            )
+        if self._clients.get(caller.client, 0) >= self.sizes.queue_per_client:
+            raise TooManyRequests(
+                f"You have {self.sizes.queue_per_client} queries under way or waiting; let some of them end first.",
+                retry_after=self._wait(),
+            )
+        if caller.id in self._runs:
+            raise Conflict(f"A query with the id {caller.id} is under way; choose another id.")
+
+    def _wait(self) -> int:
+        """Return the seconds after which asking again may help: what is under way, at the pace of late."""
+        return max(1, min(30, math.ceil(len(self._runs) * self._pace / self.sizes.workers)))
+
+    # Places -----------------------------------------------------------------------------------------------------
+
+    def _enter(self, run: Run, *, first: bool = False) -> None:
+        """Give a run its place, or let it wait for one."""
+        station = self._stations[run.lane]
+        if not station.queue and station.may(run.caller.client):
+            self._place(station, run)
+            return
+        station.queue.push(run.caller.client, run, first=first)
+        if run.arrived - station.looked > LOOK_AGAIN:
+            self._make_room(station)
+
+    def _dispatch(self, station: Station) -> None:
+        """Give free places of a lane to those who wait."""
+        while station.queue and station.busy < station.lane.places:
+            run = station.queue.pop(station.may)
+            if run is None:
+                return
+            self._place(station, run)
+
+    def _place(self, station: Station, run: Run) -> None:
+        station.take(run.caller.client)
+        if run.source.retired and run.source.lasting and self.source is not None:
+            run.source = self.source
+        idle = run.source.idle
+        for number in range(run.lane, -1, -1):
+            if idle[number]:
+                self._give(idle[number].pop(), run)
+                return
+        run.source.wanting.append(run)
+        self._provision(run.source)
+
+    def _give(self, worker: Worker, run: Run) -> None:
+        if worker.lane < run.lane:
+            self._lower(worker, run.lane)
+        worker.start(run)
+
+    def _lower(self, worker: Worker, lane: int) -> None:
+        """Give a worker the priority of a later lane; it never comes back to an earlier one."""
+        worker.lane = lane
+        confinement.renice(worker.pid, self._stations[lane].lane.nice)
+        self._provision(worker.source)
+
+    def _make_room(self, station: Station) -> None:
+        """Move on what has outlasted the patience of a lane for which others wait."""
+        station.looked = now = time.monotonic()
+        if math.isinf(station.lane.patience):
+            return
+        number = self._stations.index(station)
+        for run in list(self._runs.values()):
+            if run.lane == number and not run.over and run.worker and now - run.started > station.lane.patience:
+                self._move_on(run, now)
+
+    def _leave(self, run: Run) -> None:
+        """Take a run's place back."""
+        if run.over:
+            run.over = False
+            self._over -= 1
+        else:
+            self._stations[run.lane].leave(run.caller.client)
+
+    # Workers ----------------------------------------------------------------------------------------------------
+
+    def done(self, worker: Worker, run: Run, *, last: bool) -> None:
+        """Take note that a worker has brought a run to its end; give both place and worker to who is next."""
+        took = time.monotonic() - run.started
+        worker.source.failures = 0
+        self.experience.learn(run.key, took)
+        self._pace += (took - self._pace) * 0.02
+        self._leave(run)
+        self._forget(run)
+        if last or worker.source.retired or self._is_worn(worker):
+            self._dismiss(worker)
+        else:
+            self._rest(worker)
+        self._dispatch(self._stations[run.lane])
+        if worker.lane:
+            self._trim(worker.source, worker.lane)
+
+    def died(self, worker: Worker) -> None:
+        """Take note that a worker ended by itself: find out why, tell its caller or try once more."""
+        run, words = worker.run, worker.spawned.last_words()
+        worker.run = None
+        self._remove(worker)
+        if run is None:
+            worker.source.failures += 1
+            self._provision(worker.source)
+            return
+        run.worker = None
+        self._leave(run)
+        self._start(self._mourn(worker, run, words))
+
+    async def _mourn(self, worker: Worker, run: Run, words: bytes) -> None:
+        status: int | None = None
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            status = await asyncio.wait_for(asyncio.shield(worker.spawned.status), DEATH)
+        self._dispatch(self._stations[run.lane])
+        if self._runs.get(run.caller.id) is not run:
+            return
+        if not run.retried and run.answer is None and _is_no_fault(status) and not self._closed:
+            run.retried, run.started = True, 0.0
+            self._enter(run, first=True)
+            return
+        error = diagnose(status, words, memory=self.sizes.memory)
+        if error.status == EngineError.status:
+            log.error("a worker ended with wait status %s: %s", status, words.decode(errors="replace"))
+        if isinstance(error, LimitExceeded):
+            self.experience.reached(run.key, run.caller.limit, error, time.monotonic())
+        self._forget(run)
+        run.fail(error)
+
+    def _rest(self, worker: Worker) -> None:
+        """Give a worker without a job to who wants one, else let it wait."""
+        wanting = worker.source.wanting
+        for _ in range(len(wanting)):
+            run = wanting.popleft()
+            if run.lane >= worker.lane:
+                self._give(worker, run)
+                return
+            wanting.append(run)
+        worker.source.idle[worker.lane].append(worker)
+
+    def _trim(self, source: Source, lane: int) -> None:
+        """Keep one idle worker of low priority, not more: each may hold pages of its own."""
+        while len(source.idle[lane]) > 1:
+            self._dismiss(source.idle[lane][0])
+
+    def _is_worn(self, worker: Worker) -> bool:
+        """Whether a worker has done enough, or holds more memory than it should."""
+        if worker.served % LOOK and not worker.lane:
+            return False
+        memory = memory_of(worker.pid)
+        worker.memory = worker.memory or memory
+        return worker.served >= RECYCLED or memory - worker.memory > self.sizes.memory // 4
+
+    def _dismiss(self, worker: Worker) -> None:
+        """End a worker that has nothing to do, or whose job is not wanted."""
+        if not worker.killed:
+            worker.kill()
+            self._remove(worker)
+
+    def _remove(self, worker: Worker) -> None:
+        self._workers.discard(worker)
+        source = worker.source
+        source.alive -= 1
+        if worker in source.idle[worker.lane]:
+            source.idle[worker.lane].remove(worker)
+        source.leave()
+        self._provision(source)
+
+    def _detach(self, run: Run) -> None:
+        """Take a run from its worker, its place, or its turn; the worker ends."""
+        worker, run.worker = run.worker, None
+        if worker is not None:
+            self._dismiss(worker)
+            self._leave(run)
+        elif run in run.source.wanting:
+            run.source.wanting.remove(run)
+            self._leave(run)
+        else:
+            self._stations[run.lane].queue.discard(run.caller.client, run)
+
+    def _forget(self, run: Run) -> None:
+        del self._runs[run.caller.id]
+        client = run.caller.client
+        left = self._clients[client] - 1
+        if left:
+            self._clients[client] = left
+        else:
+            del self._clients[client]
+
+    def _provision(self, source: Source) -> None:
+        """Have as many workers made as are wanted and are not coming yet."""
+        if self._closed:
+            return
+        wanted = len(source.wanting)
+        if source is self.source:
+            quick = sum(1 for worker in self._workers if worker.source is source and not worker.lane)
+            wanted = max(wanted, self.sizes.workers + SPARE - quick)
+        for _ in range(wanted - source.coming):
+            source.coming += 1
+            self._start(self._spawning(source))
+
+    async def _spawning(self, source: Source) -> None:
+        """Have one worker made; after failures a little later, and after some of them those who wait are told."""
+        if source.failures:
+            await asyncio.sleep(min(BACKOFF, 0.02 * 2**source.failures))
+        try:
+            await self._spawn(source)
+        except (VetgraphError, OSError) as problem:
+            source.failures += 1
+            error = problem if isinstance(problem, VetgraphError) else EngineError(f"No worker can be made: {problem}.")
+            log.error("no worker could be made: %s", error.detail)
+            if source.failures >= FAILURES:
+                for run in list(source.wanting):
+                    self.abandon(run, error)
+            source.leave()
+            self._provision(source)
+
+    async def _spawn(self, source: Source) -> None:
+        """Have one worker made, and give it to who wants it. Raises what the source raises."""
+        try:
+            spawned = await source.fork()
+            worker = Worker(self, source, spawned)
+            await self._loop.create_unix_connection(lambda: worker, sock=spawned.socket)
+        finally:
+            source.coming -= 1
+        source.alive += 1
+        self._workers.add(worker)
+        if self._closed or (source.retired and not source.wanting):
+            self._dismiss(worker)
+        else:
+            self._rest(worker)
+
+    # Time -------------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Look at everything under way: what is late ends, what takes long moves on."""
+        now = time.monotonic()
+        for run in list(self._runs.values()):
+            if now >= run.caller.deadline:
+                self._late(run, now)
+            elif run.worker is not None:
+                if run.cpu_before < 0:
+                    run.cpu_before = cpu_of(run.worker.pid)
+                self._look(run, now)
+        self._timer = self._loop.call_later(TICK, self._tick) if self._runs and not self._closed else None
+
+    def _look(self, run: Run, now: float) -> None:
+        """Move on a run that has outlasted its lane; take one whose reader is slow out of all lanes."""
+        if run.over:
+            return
+        answer = run.answer
+        if answer is not None and answer.paused_since and now - answer.paused_since > PARKED_AFTER:
+            self._park(run)
+        elif now - run.started > self._stations[run.lane].lane.patience:
+            self._move_on(run, now)
+
+    def _move_on(self, run: Run, now: float) -> None:
+        """Give a run a place in the next lane: at once, else from the start when its turn comes."""
+        here, there = self._stations[run.lane], self._stations[run.lane + 1]
+        assert run.worker is not None
+        if run.worker.lane <= run.lane:
+            self._lower(run.worker, run.lane + 1)
+        client = run.caller.client
+        if there.may(client):
+            here.leave(client)
+            run.lane += 1
+            there.take(client)
+            self._dispatch(here)
+        elif here.queue:
+            # Without anybody who waits for the place, the run may as well keep it.
+            if run.answer is None and not run.once:
+                self._begin_again(run, here, now)
+            else:
+                self._park(run)
+
+    def _begin_again(self, run: Run, here: Station, now: float) -> None:
+        """End a run that has sent nothing and let it wait for a place in the next lane."""
+        self.experience.learn(run.key, now - run.started)
+        self._detach(run)
+        run.started, run.cpu_before = 0.0, -1.0
+        run.lane += 1
+        self._enter(run)
+        self._dispatch(here)
+
+    def _park(self, run: Run) -> None:
+        """Take a run that has begun to send out of all lanes: its reader is slow, or all places are taken."""
+        here = self._stations[run.lane]
+        if self._over >= OVER * self.sizes.workers:
+            if run.once:
+                return
+            self.abandon(run, Busy("Too many long answers are under way; ask again later.", retry_after=self._wait()))
+            return
+        here.leave(run.caller.client)
+        run.over = True
+        self._over += 1
+        if run.worker is not None and run.worker.lane < len(self._stations) - 1:
+            self._lower(run.worker, len(self._stations) - 1)
+        self._dispatch(here)
+
+    def _late(self, run: Run, now: float) -> None:
+        """End a run at its deadline; one that has begun to send may bring that to a well-formed end first."""
+        if run.answer is not None and run.worker is not None and now < run.caller.deadline + GRACE:
+            run.answer.flow()
+            return
+        error = self._overdue(run)
+        if run.started and run.cpu() > run.caller.limit * WORKED:
+            self.experience.reached(run.key, run.caller.limit, error, now)
+        if run.started:
+            self.experience.learn(run.key, now - run.started)
+        self.abandon(run, error)
+
+    def _overdue(self, run: Run) -> LimitExceeded:
+        """Return the problem of a run at its deadline: how far it came."""
+        stage, limit = self._stage(run), run.caller.limit
+        cpu = round(run.cpu(), 3)
+        memory = memory_of(run.worker.pid) if run.worker else 0
+        if stage == WAITING:
+            told = "it was still waiting for its turn, as the service is busy. Ask again later, or for more time"
+        else:
+            told = f"it was {stage} after {cpu} s of processor time. Ask for less, or for more time"
+        return LimitExceeded(
+            f"The query reached the limit of {limit:g} s: {told} with timeout=.",
+            limit=limit,
+            unit="seconds",
+            stage=stage,
+            cpu=cpu,
+            memory=memory,
+            bytes=run.sent,
+            retry_after=self._wait() if stage == WAITING else None,
+        )
+
+    def _stage(self, run: Run) -> str:
+        if run.worker is None:
+            return WAITING
+        stage = stage_of(run.worker.pid)
+        return EVALUATING if stage == WAITING else stage
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _is_no_fault(status: int | None) -> bool:
+    """Whether a worker was ended from outside: killed, or gone with its zygote."""
+    return status is None or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL)

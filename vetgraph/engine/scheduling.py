@@ -1,0 +1,165 @@
+"""Who comes next: lanes by cost, turns by client, and what is remembered of a query's cost.
+
+A job starts in the quick lane. What outlasts a lane's patience moves on to the next, where more is at work at once, at
+a lower priority, so that what is cheap never waits behind what is not. Nothing here knows of processes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from vetgraph.errors import LimitExceeded
+
+PATIENCE: Final = 0.1
+"""Seconds of evaluation after which a job no longer counts as quick."""
+
+LONG_PATIENCE: Final = 2.0
+"""Seconds of evaluation after which a job counts as long."""
+
+REFUSED_FOR: Final = 60.0
+"""Seconds for which a query that reached a limit is answered with that at once."""
+
+REMEMBERED: Final = 4096
+"""Queries whose cost, or end at a limit, is remembered."""
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A class of jobs: how long one may take in it (seconds), how many at once, and at what niceness."""
+
+    name: str
+    patience: float
+    places: int
+    nice: int
+
+    @property
+    def share(self) -> int:
+        """Places that one client may take: in the lanes where a job stays, some are kept for the others."""
+        return self.places if self.patience == PATIENCE else max(1, self.places * 3 // 4)
+
+
+def lanes(workers: int, most: int | None = None) -> tuple[Lane, ...]:
+    """Return the lanes for a number of quick workers, where memory is enough for ``most`` workers in all.
+
+    >>> [(lane.name, lane.places) for lane in lanes(2)]
+    [('quick', 2), ('middle', 4), ('long', 4)]
+    >>> [lane.places for lane in lanes(2, most=6)]
+    [2, 2, 1]
+    """
+    rest = 4 * workers if most is None else min(4 * workers, max(2, most - workers - 1))
+    return (
+        Lane("quick", PATIENCE, workers, 0),
+        Lane("middle", LONG_PATIENCE, rest - rest // 2, 5),
+        Lane("long", math.inf, rest // 2, 15),
+    )
+
+
+class Turns(Generic[Item]):
+    """A queue that takes clients in turn, and the items of a client in order.
+
+    >>> turns = Turns()
+    >>> for client, item in (("a", 1), ("a", 2), ("b", 3)): turns.push(client, item)
+    >>> turns.pop(), turns.pop(), turns.pop(), turns.pop()
+    (1, 3, 2, None)
+    """
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, deque[Item]] = OrderedDict()
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Item]:
+        for items in self._waiting.values():
+            yield from items
+
+    def push(self, client: str, item: Item, *, first: bool = False) -> None:
+        """Add a client's item: after its others, or before them."""
+        items = self._waiting.setdefault(client, deque())
+        if first:
+            items.appendleft(item)
+        else:
+            items.append(item)
+        self._size += 1
+
+    def pop(self, may: Callable[[str], bool] | None = None) -> Item | None:
+        """Take the next item of the first client that may have a turn; None where none may."""
+        client = next((client for client in self._waiting if may is None or may(client)), None)
+        if client is None:
+            return None
+        items = self._waiting[client]
+        item = items.popleft()
+        self._size -= 1
+        if items:
+            self._waiting.move_to_end(client)
+        else:
+            del self._waiting[client]
+        return item
+
+    def discard(self, client: str, item: Item) -> bool:
+        """Take a client's item out of its turn; return whether it was there."""
+        items = self._waiting.get(client)
+        if items is None or item not in items:
+            return False
+        items.remove(item)
+        self._size -= 1
+        if not items:
+            del self._waiting[client]
+        return True
+
+
+class Experience:
+    """What is remembered of queries: which are not quick, and which reached a limit lately.
+
+    A key stands for the query and the version that it reads.
+    """
+
+    def __init__(self) -> None:
+        self._costs: OrderedDict[int, float] = OrderedDict()
+        self._limits: OrderedDict[int, tuple[float, float, LimitExceeded]] = OrderedDict()
+
+    def learn(self, key: int, seconds: float) -> None:
+        """Remember what an evaluation took, where that was more than the quick lane gives; else forget the key."""
+        if seconds > PATIENCE:
+            _remember(self._costs, key, seconds)
+        elif self._costs:
+            self._costs.pop(key, None)
+
+    def lane(self, key: int, lanes: tuple[Lane, ...]) -> int:
+        """Return the number of the lane in which to start."""
+        cost = self._costs.get(key, 0.0)
+        return next((number for number, lane in enumerate(lanes) if cost <= lane.patience), len(lanes) - 1)
+
+    def reached(self, key: int, limit: float, error: LimitExceeded, now: float) -> None:
+        """Remember that a query reached a limit in the time that it was given (seconds)."""
+        _remember(self._limits, key, (now + REFUSED_FOR, limit, error))
+
+    def refusal(self, key: int, limit: float, now: float) -> LimitExceeded | None:
+        """Return the problem that a query met lately, given the same time or more; None where it may be tried."""
+        if not self._limits:
+            return None
+        until, given, error = self._limits.get(key, (0.0, 0.0, None))
+        if error is None or limit > given:
+            return None
+        if now >= until:
+            del self._limits[key]
+            return None
+        facts = {**error.facts, "retry_after": max(1, round(until - now))}
+        return LimitExceeded(f"{error.detail} It was asked before with this result.", **facts)
+
+
+Value = TypeVar("Value")
+
+
+def _remember(table: OrderedDict[int, Value], key: int, value: Value) -> None:
+    table[key] = value
+    table.move_to_end(key)
+    if len(table) > REMEMBERED:
+        table.popitem(last=False)

@@ -1,0 +1,102 @@
+"""The front: an ASGI application that answers queries of machines itself and leaves the rest to Flask.
+
+It runs no foreign work: queries go to the engine's workers, and what Flask does is the site's own. See ``asking`` and
+``threads``.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Final
+
+from flask import Flask
+
+from vetgraph.engine.backend import Backend
+from vetgraph.engine.bridge import Bridge
+from vetgraph.errors import EngineError, Unavailable, VetgraphError
+from vetgraph.settings import Settings
+from vetgraph.web.asking import Asker
+from vetgraph.web.cache import Cache
+from vetgraph.web.exchange import Cut, Exchange, Receive, Scope, Send, Watch
+from vetgraph.web.state import Service, state_of
+from vetgraph.web.threads import Threads
+
+SPARQL: Final = "/sparql"
+ASKED: Final = ("GET", "HEAD", "POST")
+
+log = logging.getLogger(__name__)
+
+
+class Front:
+    """The service as an ASGI application, from start-up to the end."""
+
+    def __init__(self, app: Flask, backend: Backend, settings: Settings) -> None:
+        self.backend = backend
+        self.cache = Cache(settings.cache)
+        self.watch = Watch()
+        self._asker = Asker(backend, self.cache, self.watch, settings)
+        self._threads = Threads(app, backend, self.cache, self.watch, settings)
+        self._service: Service = state_of(app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or do what start-up and end ask for."""
+        if scope["type"] == "http":
+            await self._answer(Exchange(scope, receive, send))
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _answer(self, exchange: Exchange) -> None:
+        try:
+            sparql = exchange.scope["path"] == SPARQL and exchange.method in ASKED
+            if not (sparql and await self._asker.handle(exchange)):
+                await self._threads.handle(exchange)
+        except VetgraphError as error:
+            if error.status >= EngineError.status and not isinstance(error, Unavailable):
+                log.error("%s", error.detail, exc_info=error)
+            await exchange.problem(error)
+        except Cut:
+            raise
+        except Exception as error:
+            number = uuid.uuid4().hex[:12]
+            log.error("unforeseen fault %s", number, exc_info=error)
+            await exchange.problem(Unforeseen(number))
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Start the engine before the first request, end it after the last (ASGI lifespan)."""
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self._start(send)
+            elif message["type"] == "lifespan.shutdown":
+                await self.backend.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _start(self, send: Send) -> None:
+        try:
+            await self.backend.start()
+        except VetgraphError as error:
+            await self.backend.close()
+            await send({"type": "lifespan.startup.failed", "message": error.detail})
+            return
+        self._service.engine = Bridge.here(self.backend)
+        await send({"type": "lifespan.startup.complete"})
+
+
+class Unforeseen(VetgraphError):
+    """A fault of ours, with a number to look up in the log and nothing of its inside."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(f"Something went wrong on our side. Please report it with the number {number}.", number=number)
+
+
+class Quiet(logging.Filter):
+    """Keeps the server from logging connections that were cut on purpose, and requests whose client has gone."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is to be logged."""
+        kind = record.exc_info[0] if record.exc_info else None
+        return kind is None or kind.__name__ not in ("Cut", "CancelledError")
