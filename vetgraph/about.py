@@ -10,25 +10,27 @@ from typing import Any, Final
 
 import pyoxigraph as ox
 
-from vetgraph.store import GraphStore, Term
+from vetgraph import media
+from vetgraph.settings import Settings
+from vetgraph.store import GraphStore, Term, Version
 from vetgraph.vocab import BASE, DATASET, GRAPH, PREFIXES, RDF, SKOS, XSD, expand
 
 _LABEL: Final = ox.NamedNode(SKOS + "prefLabel")
 LICENCE: Final = "https://creativecommons.org/licenses/by/4.0/"
 FORMATS: Final = "http://www.w3.org/ns/formats/"
 
-RESULT_FORMATS: Final = (
-    "Turtle",
-    "N-Triples",
-    "JSON-LD",
-    "RDF_XML",
-    "TriG",
-    "N-Quads",
-    "SPARQL_Results_JSON",
-    "SPARQL_Results_XML",
-    "SPARQL_Results_CSV",
-    "SPARQL_Results_TSV",
-)
+_FORMAT_NAMES: Final = {
+    media.TURTLE: "Turtle",
+    media.N_TRIPLES: "N-Triples",
+    media.JSON_LD: "JSON-LD",
+    media.RDF_XML: "RDF_XML",
+    media.TRIG: "TriG",
+    media.N_QUADS: "N-Quads",
+    media.RESULTS_JSON: "SPARQL_Results_JSON",
+    media.RESULTS_XML: "SPARQL_Results_XML",
+    media.CSV: "SPARQL_Results_CSV",
+    media.TSV: "SPARQL_Results_TSV",
+}
 """Local names, under W3C's formats namespace, of what the endpoint can answer in."""
 
 
@@ -54,26 +56,50 @@ def text(value: str, language: str = "en") -> ox.Literal:
     return ox.Literal(value, language=language)
 
 
-def service_description(store: GraphStore, endpoint: str) -> list[ox.Triple]:
-    """Return the SPARQL 1.1 Service Description of the endpoint at an address."""
+def service_description(version: Version, settings: Settings, endpoint: str) -> list[ox.Triple]:
+    """Return the SPARQL 1.1 Service Description of the endpoint at an address: what it does under some settings."""
     it = Description()
     it.say(endpoint, "a", expand("sd:Service"))
     it.say(endpoint, "a", expand("dcat:DataService"))
     it.say(endpoint, "dcterms:title", text("vetgraph SPARQL endpoint"))
     it.say(endpoint, "sd:endpoint", endpoint)
-    it.say(endpoint, "sd:supportedLanguage", expand("sd:SPARQL11Query"))
-    for name in RESULT_FORMATS:
-        it.say(endpoint, "sd:resultFormat", FORMATS + name)
-    if store.union:
+    for name in ("SPARQL11Query", "SPARQL12Query"):
+        it.say(endpoint, "sd:supportedLanguage", expand(f"sd:{name}"))
+    for kind in (*media.carrying("graph"), *media.carrying("solutions")):
+        it.say(endpoint, "sd:resultFormat", FORMATS + _FORMAT_NAMES[kind])
+    if settings.admin_token:
+        _writing(it, endpoint)
+    it.say(endpoint, "sd:feature", expand("sd:EmptyGraphs"))
+    if settings.union:
         it.say(endpoint, "sd:feature", expand("sd:UnionDefaultGraph"))
+    if settings.allow_hosts:
+        it.say(endpoint, "sd:feature", expand("sd:BasicFederatedQuery"))
     it.say(endpoint, "sd:defaultDataset", DATASET)
     it.say(endpoint, "dcat:servesDataset", DATASET)
+    _graphs(it, version, union=settings.union)
+    return it.triples
+
+
+def _writing(it: Description, endpoint: str) -> None:
+    """Say what a service does that somebody may write to."""
+    for name in ("SPARQL11Update", "SPARQL12Update"):
+        it.say(endpoint, "sd:supportedLanguage", expand(f"sd:{name}"))
+    for kind in (media.TURTLE, media.N_TRIPLES, media.RDF_XML, media.JSON_LD):
+        it.say(endpoint, "sd:inputFormat", FORMATS + _FORMAT_NAMES[kind])
+
+
+def _graphs(it: Description, version: Version, *, union: bool) -> None:
+    """Say which graphs there are, and how many triples they hold."""
     it.say(DATASET, "a", expand("sd:Dataset"))
     default = ox.BlankNode("default")
     it.say(DATASET, "sd:defaultGraph", default)
     it.say(default, "a", expand("sd:Graph"))
-    it.say(default, "void:triples", store.version.triples if store.union else 0)
-    for number, (graph, count) in enumerate(store.version.counts.items()):
+    if not union:
+        # Graphs may share triples, so the size of their union is not the sum.
+        it.say(default, "void:triples", version.unnamed)
+    for number, (graph, count) in enumerate(version.counts.items()):
+        if graph.startswith("_:"):
+            continue
         node, triples = ox.BlankNode(f"graph{number}"), ox.BlankNode(f"triples{number}")
         it.say(DATASET, "sd:namedGraph", node)
         it.say(node, "a", expand("sd:NamedGraph"))
@@ -81,8 +107,7 @@ def service_description(store: GraphStore, endpoint: str) -> list[ox.Triple]:
         it.say(node, "sd:graph", triples)
         it.say(triples, "a", expand("sd:Graph"))
         it.say(triples, "void:triples", count)
-    it.say(DATASET, "dcat:version", ox.Literal(str(store.version.number)))
-    return it.triples
+    it.say(DATASET, "dcat:version", ox.Literal(str(version.number)))
 
 
 _CLASSES: Final = """SELECT ?class (COUNT(DISTINCT ?s) AS ?entities)

@@ -9,9 +9,8 @@ from flask import Response, request
 
 from vetgraph.errors import NotAcceptable
 from vetgraph.media import Media
+from vetgraph.web import accept, headers
 from vetgraph.web.state import service
-
-VERSION_HEADER = "Vetgraph-Version"
 
 
 def accepted(choices: tuple[Media, ...]) -> Media:
@@ -19,10 +18,8 @@ def accepted(choices: tuple[Media, ...]) -> Media:
 
     Raises NotAcceptable, which lists what there is.
     """
-    if not request.accept_mimetypes:
-        return choices[0]
-    best = max(choices, key=_quality)
-    if _quality(best) > 0:
+    best = accept.best(request.headers.get("Accept", ""), choices)
+    if best:
         return best
     names = ", ".join(choice.type for choice in choices)
     raise NotAcceptable(
@@ -31,18 +28,9 @@ def accepted(choices: tuple[Media, ...]) -> Media:
     )
 
 
-def _quality(media: Media) -> float:
-    """Return how much a media type is wanted: wildcards count for its own name, not for its aliases."""
-    accept = request.accept_mimetypes
-    named = {value.partition(";")[0].lower() for value, _ in accept}
-    return max(accept.quality(media.type), *(accept.quality(a) for a in media.aliases if a in named), 0.0)
-
-
 def prefers(media: Media, others: tuple[Media, ...]) -> bool:
     """Whether the request names a media type and would rather have it than any of the others."""
-    named = {value for value, _ in request.accept_mimetypes}
-    own = _quality(media)
-    return media.type in named and own > 0 and all(own >= _quality(other) for other in others)
+    return accept.prefers(request.headers.get("Accept", ""), media, others)
 
 
 def respond(body: bytes | str, content_type: str, *, status: int = 200) -> Response:
@@ -50,19 +38,35 @@ def respond(body: bytes | str, content_type: str, *, status: int = 200) -> Respo
     return Response(body, status=status, content_type=content_type)
 
 
-def cacheable(response: Response, *, vary: str = "Accept", modified: datetime | None = None) -> Response:
+def cacheable(
+    response: Response, *, vary: str = "Accept", modified: datetime | None = None, version: int | None = None
+) -> Response:
     """Give a response a strong ETag, its age and what it varies by; answer 304 where it is known.
 
-    The tag is a checksum of version, address, media type and body (RFC 9110 section 8.8.3).
+    The tag is a checksum of version, address, media type and body (RFC 9110 section 8.8.3). The version is the
+    published one where the answer does not come from another.
     """
     digest = sha256(response.get_data())
     digest.update(response.content_type.encode())
-    response.set_etag(f"v{service().version}-{digest.hexdigest()[:20]}")
-    response.last_modified = modified or service().built
+    response.set_etag(f"v{service().version if version is None else version}-{digest.hexdigest()[:20]}")
+    if version is None:
+        response.last_modified = modified or service().built
+    return kept(response, vary=vary).make_conditional(request)  # type: ignore[return-value]
+
+
+def kept(response: Response, *, vary: str = "Accept") -> Response:
+    """Let caches keep a response, and ask each time whether it still holds; say what it varies by."""
     if vary:
         response.headers["Vary"] = vary
-    response.headers["Cache-Control"] = "public, max-age=0, must-revalidate"
-    return response.make_conditional(request)  # type: ignore[return-value]
+    response.headers["Cache-Control"] = headers.CACHE
+    return response
+
+
+def passing(response: Response, *, vary: str = "Accept") -> Response:
+    """Keep caches from keeping a response: the next answer to the same question may be another."""
+    response.headers["Vary"] = vary
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def root_url() -> str:

@@ -11,13 +11,12 @@ from flask.blueprints import BlueprintSetupState
 
 from vetgraph import __version__, media
 from vetgraph.errors import VetgraphError
-from vetgraph.store import Answer
 from vetgraph.vocab import BASE, PREFIXES, VET, shorten
 from vetgraph.web import links, portraits, reading, records, texts
 from vetgraph.web.negotiation import cacheable, respond
 from vetgraph.web.reading import Row, each, grouped, narrowed, solutions
 from vetgraph.web.state import service
-from vetgraph.web.tables import Table, table_of
+from vetgraph.web.tables import ROWS_SHOWN, Table, table_of
 
 blueprint = Blueprint("pages", __name__)
 
@@ -308,16 +307,16 @@ LIMIT 20
 """What the query page starts with."""
 
 
-def sparql_page(
-    query_text: str, result: Answer | Mapping[str, Any] | str | None, problem: Mapping[str, Any] | None
-) -> str:
+def sparql_page(query_text: str, table: Table | None, problem: Mapping[str, Any] | None) -> str:
     """Return the page on which a reader writes a query: form, saved queries, result or problem."""
     questions = service().queries.questions
     return render_template(
         "sparql.html",
         query_text=query_text or FIRST_QUERY,
         asked=bool(query_text),
-        table=None if result is None else table_of(result),
+        table=table,
+        seconds=texts.number(f"{service().settings.query_timeout:g}"),
+        rows=texts.number(ROWS_SHOWN),
         problem=problem,
         questions=questions,
         prefixes=PREFIXES,
@@ -348,7 +347,7 @@ def bundle_page(name: str) -> str:
 
 def problem_page(problem: Mapping[str, Any]) -> str:
     """Return the page that says what went wrong and what to do."""
-    known = ("type", "title", "status", "detail")
+    known = ("type", "title", "status", "detail", "hint")  # the hint is in the detail
     facts = {name: value for name, value in problem.items() if name not in known}
     return render_template("problem.html", problem=problem, facts=facts)
 

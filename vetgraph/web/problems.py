@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from vetgraph import errors
 from vetgraph.media import HTML
-from vetgraph.web import pages
+from vetgraph.web import headers, pages
 from vetgraph.web.state import service
 
 PROBLEM_JSON = "application/problem+json"
@@ -40,10 +40,12 @@ def problem_of(error: errors.VetgraphError) -> dict[str, Any]:
 
 
 def on_known(error: errors.VetgraphError) -> Response:
-    """Answer for an error of our own tree; the engine's faults are logged in full."""
-    if error.status >= 500:
+    """Answer for an error of our own tree; faults are logged in full, limits that were reached are not."""
+    if error.status >= 500 and not isinstance(error, errors.Unavailable):
         log.error("%s", error.detail, exc_info=error)
-    return answer(problem_of(error))
+    response = answer(problem_of(error))
+    response.headers.update(headers.of_error(error))
+    return response
 
 
 def on_http(error: HTTPException) -> Response:
