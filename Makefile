@@ -1,5 +1,5 @@
 # The same names as in .ci/run and CONTRIBUTING. Each target does one thing.
-.PHONY: install lint format types check test coverage browser serve all
+.PHONY: install lint format types check test coverage browser bench serve all
 
 install:
 	pip install -e '.[test,browser,dev]'
@@ -24,6 +24,9 @@ coverage:
 
 browser:
 	pytest -m browser
+
+bench:
+	python -m benchmarks.run --work $${BENCH:-/tmp/vetgraph-bench} --sizes 1M --minutes 20
 
 serve:
 	vetgraph serve

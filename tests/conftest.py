@@ -27,6 +27,9 @@ from vetgraph.web import create_app
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# The benchmarks lie beside the package and are not installed; the package itself is the installed one.
+sys.path.append(str(ROOT))
+
 # The source texts are not part of the project; a folder beside the checkout is where they usually lie.
 _BESIDE = ROOT.parent / "shared" / "seeds"
 if _BESIDE.is_dir():

@@ -12,6 +12,8 @@
     │   ├── NotAllowed          403  the service does not do this for anybody
     │   ├── NotFound            404  nothing is known under that name
     │   ├── NotAcceptable       406  none of the media types asked for can be had
+    │   ├── Conflict            409  the name or number that was chosen is taken
+    │   ├── PreconditionFailed  412  the data are no longer what the request expects (version)
     │   ├── TooLarge            413  the body exceeds the limit
     │   ├── UnsupportedMedia    415  the body's media type is not understood
     │   ├── TooManyRequests     429  this client has too many requests under way (retry_after)
@@ -116,6 +118,22 @@ class NotAcceptable(RequestError):
     status = 406
     slug = "not-acceptable"
     title = "No acceptable format"
+
+
+class Conflict(RequestError):
+    """The name or number that was chosen is taken, such as a query's id that is in use."""
+
+    status = 409
+    slug = "conflict"
+    title = "The name is taken"
+
+
+class PreconditionFailed(RequestError):
+    """The data are no longer what If-Match or If-None-Match expects. Facts: version (the one in force)."""
+
+    status = 412
+    slug = "precondition-failed"
+    title = "The data have changed"
 
 
 class TooLarge(RequestError):

@@ -33,6 +33,12 @@ class Settings:
     sources: Path | None = None
     public_url: str = ""
     endpoint: str = ""
+    store_update: str = ""
+    store_graphs: str = ""
+    store_user: str = ""
+    store_password: str = field(default="", repr=False)
+    store_token: str = field(default="", repr=False)
+    store_trust: float = 60.0
     query_timeout: float = 30.0
     query_timeout_max: float = 60.0
     admin_token: str = field(default="", repr=False)
@@ -84,6 +90,12 @@ TABLE: Final = (
         "the request's own",
         "Address under which users reach the service, where it differs from the request's.",
     ),
+    Row("store_update", "the store's own", "Address for updates of a store elsewhere, if not that of queries."),
+    Row("store_graphs", "none", "Address of the Graph Store Protocol of a store elsewhere."),
+    Row("store_user", "not set", "Name under which a store elsewhere knows this service."),
+    Row("store_password", "not set", "Password to go with that name. Never shown."),
+    Row("store_token", "not set", "Bearer token for a store elsewhere, instead of name and password. Never shown."),
+    Row("store_trust", "60", "Seconds for which an answer of a store elsewhere is repeated without asking again."),
     Row("query_timeout", "30", "Seconds that a query may take where it does not say `timeout=`."),
     Row("query_timeout_max", "60", "Most seconds that `timeout=` can ask for."),
     Row("admin_token", "not set", "A maintainer's token: whoever sends it may write. Never shown."),
@@ -99,7 +111,7 @@ TABLE: Final = (
 )
 """The table that the documentation, `vetgraph settings` and the reader share."""
 
-SECRETS: Final = frozenset({"admin_token"})
+SECRETS: Final = frozenset({"admin_token", "store_password", "store_token"})
 """Settings whose values are never shown."""
 
 _WHOLE: Final = {
@@ -115,7 +127,7 @@ _WHOLE: Final = {
 }
 """Settings that are whole numbers, with the smallest value that each can have."""
 
-_SECONDS: Final = ("query_timeout", "query_timeout_max")
+_SECONDS: Final = ("query_timeout", "query_timeout_max", "store_trust")
 
 
 def from_env(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
