@@ -182,6 +182,11 @@ def test_a_path_is_looked_up_in_the_data_that_the_query_sees() -> None:
     assert "FROM e:g1" in asked[0]
 
 
+def test_a_path_to_an_unknown_prefix_is_a_syntax_error() -> None:
+    text = "SELECT * { ?s <http://e/p>* nowhere:x }"
+    assert corrected(text, ask=ask).text == text
+
+
 REFUSED = {
     "SELECT * { FILTER(?x<?a&&?b>?y) }": None,
     "SELECT (COUNT(COUNT(*)) AS ?c) {}": (15, "COUNT stands inside COUNT"),

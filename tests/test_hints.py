@@ -17,13 +17,14 @@ def refused(text: str, *, update: bool = False) -> QuerySyntaxError:
     """Return our error for a text that the engine refuses."""
     store = ox.Store()
     with pytest.raises(SyntaxError) as caught:
-        (store.update if update else store.query)(text)
+        (store.update if update else store.query)(text, base_iri="http://example.org/")
     return explained(str(caught.value.msg or caught.value), text, update=update)
 
 
 # The column is where the faulty token starts; in the text it is marked by ¦.
 QUERIES = [
     ("SELECT * {\n ?s ¦vet:bar ?o }", "PREFIX vet: <https://w3id.org/vetgraph/ontology#>"),
+    ("SELECT * { <relative> ¦foo:bar ?o }", "PREFIX foo: <http://example.org/>"),
     ("SELECT * { ?s ¦foo:bar ?o }", "PREFIX foo: <http://example.org/>"),
     ("SELECT * { ?s ?p ¦http://example.org/ }", "between < and >"),
     ("SELECT * { ?s <a b¦> ?o }", "between < and >, without spaces"),

@@ -87,6 +87,7 @@ def test_every_fact_of_an_error_is_a_described_member(described: Json) -> None:
         members = described["components"]["schemas"][kind.slug]["properties"]
         for name in re.findall(r"[a-z_]+", re.sub(r"\([^)]*\)", "", told[1])) if told else []:
             assert name in members, f"{kind.__name__}: {name}"
+            assert name in openapi.FACTS, f"{kind.__name__}: {name}"
 
 
 def test_every_format_is_described_where_it_is_offered(described: Json) -> None:

@@ -61,7 +61,7 @@ class RequestError(VetgraphError):
 
 
 class QuerySyntaxError(RequestError):
-    """The query text does not parse. Facts: line, column."""
+    """The query text does not parse. Facts: line, column, hint."""
 
     slug = "query-syntax"
     title = "The query does not parse"
@@ -169,7 +169,10 @@ class Unavailable(RequestError):
 
 
 class LimitExceeded(Unavailable):
-    """The query reached a limit of time, memory or rows. Facts: limit, unit, reached, stage, rows, bytes, cpu."""
+    """The query reached a limit of time, memory or rows.
+
+    Facts: limit, unit, stage, rows, bytes, cpu, memory, retry_after.
+    """
 
     slug = "limit-exceeded"
     title = "The query reached a limit"

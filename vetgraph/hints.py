@@ -19,7 +19,7 @@ import pyoxigraph as ox
 
 from vetgraph.errors import QuerySyntaxError
 from vetgraph.syntax import Token, in_expressions, partners, place, prefixes, tokens
-from vetgraph.vocab import PREFIXES
+from vetgraph.vocab import BASE, PREFIXES
 
 LONGEST: Final = 100_000
 """Characters of the longest text that is read a second time."""
@@ -154,7 +154,7 @@ def _refusal(text: str, update: bool) -> str:
     """Return what the engine says of a text that does not parse; nothing where it does."""
     store = ox.Store()
     try:
-        (store.update if update else store.query)(text)
+        (store.update if update else store.query)(text, base_iri=BASE)
     except SyntaxError as problem:
         return str(problem.msg or problem)
     except (ValueError, RuntimeError, OSError):

@@ -99,7 +99,7 @@ TABLE: Final = (
     Row("query_timeout", "30", "Seconds that a query may take where it does not say `timeout=`."),
     Row("query_timeout_max", "60", "Most seconds that `timeout=` can ask for."),
     Row("admin_token", "not set", "A maintainer's token: whoever sends it may write. Never shown."),
-    Row("allow_hosts", "none", "Hosts that SERVICE and LOAD may reach, separated by commas; `host:port` for one port."),
+    Row("allow_hosts", "none", "Hosts that SERVICE and LOAD may reach, by commas; see docs/scaling.md."),
     Row("workers", "one per processor", "Queries that are evaluated at once, long ones apart."),
     Row("memory", "half of the machine", "Bytes that copies of the data in memory may take; `0` reads from disk."),
     Row("worker_memory", "2147483648", "Bytes that one query may take beyond the data."),

@@ -23,7 +23,7 @@ LOOK_UP = "SELECT ?p ?o { <https://w3id.org/vetgraph/id/anefore> ?p ?o }"
 CROSS = "{ ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
 
 _TEN_DOZEN = " ".join(str(number) for number in range(120))
-ENDLESS = "{ %s }" % " ".join(f"VALUES ?{name} {{ {_TEN_DOZEN} }}" for name in "abcd")
+ENDLESS = "{{ {} }}".format(" ".join(f"VALUES ?{name} {{ {_TEN_DOZEN} }}" for name in "abcd"))
 """A pattern with 207 million solutions, the first of them at once."""
 
 
@@ -55,9 +55,7 @@ class Client:
     address: str = "127.0.0.1"
     headers: dict[str, str] = field(default_factory=dict)
 
-    def request(
-        self, method: str, target: str, body: bytes | Iterator[bytes] | None = None, **headers: str
-    ) -> Reply:
+    def request(self, method: str, target: str, body: bytes | Iterator[bytes] | None = None, **headers: str) -> Reply:
         """Send a request, headers by their names with underscores, and read its answer."""
         port = int(self.url.rpartition(":")[2])
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60, source_address=(self.address, 0))
@@ -225,6 +223,7 @@ def tight_server(start_server: Callable[..., AbstractContextManager[Any]]) -> It
         VETGRAPH_WORKER_MEMORY=str(1 << 27),
         VETGRAPH_MAX_BODY="300000",
         VETGRAPH_MEMORY="0",
+        VETGRAPH_CACHE="600000",
     ) as url:
         yield url
 

@@ -33,9 +33,7 @@ def together(clients: list[Client], text: Callable[[int], str], **parameters: An
 def runaways(busy_server: str) -> Any:
     """Twelve runaway queries of four other clients, under way; ended afterwards."""
     clients = [Client(busy_server, f"127.0.0.{10 + n % 4}") for n in range(12)]
-    sockets = [
-        client.open_query(f"SELECT (COUNT(*) AS ?n{n}) {CROSS}", timeout=15) for n, client in enumerate(clients)
-    ]
+    sockets = [client.open_query(f"SELECT (COUNT(*) AS ?n{n}) {CROSS}", timeout=15) for n, client in enumerate(clients)]
     time.sleep(0.4)
     yield sockets
     for sock in sockets:
@@ -112,9 +110,7 @@ def test_an_id_can_be_used_once_at_a_time(client: Client) -> None:
     assert client.ask(LOOK_UP, headers=headers).status == 200
 
 
-def test_a_client_that_goes_takes_its_query_along(
-    client: Client, tree: Tree, eventually: Callable[..., None]
-) -> None:
+def test_a_client_that_goes_takes_its_query_along(client: Client, tree: Tree, eventually: Callable[..., None]) -> None:
     text = f"SELECT (COUNT(*) AS ?gone) {CROSS}"
     sock = client.open_query(text, timeout=15)
     eventually(lambda: any(each["text"] == text and each["cpu"] > 0 for each in client.running()), what="a start")
@@ -128,9 +124,7 @@ def test_a_client_that_waits_for_its_turn_and_goes_is_forgotten(
     tight_server: str, eventually: Callable[..., None]
 ) -> None:
     clients = [Client(tight_server, f"127.0.0.{50 + n}") for n in range(4)]
-    sockets = [
-        client.open_query(f"SELECT (COUNT(*) AS ?n{n}) {CROSS}", timeout=20) for n, client in enumerate(clients)
-    ]
+    sockets = [client.open_query(f"SELECT (COUNT(*) AS ?n{n}) {CROSS}", timeout=20) for n, client in enumerate(clients)]
     eventually(lambda: len(clients[0].running()) == 4, what="their arrival")
     for sock in sockets:
         sock.close()

@@ -193,8 +193,14 @@ async def send_garbage(attack: Attack, chance: random.Random, source: str) -> No
 
 
 def _garbage(chance: random.Random) -> tuple[str, bytes]:
-    if chance.random() < 0.5:
+    dice = chance.random()
+    if dice < 0.5:
         return "garbage", chance.choice([*MALFORMED, chance.randbytes(2000)])
+    if dice < 0.6:
+        # Just below what is read: everything in it is wrong, so that judging and telling it takes long.
+        things = (f"<urn:{n}> a vet:LegalAct ; vet:actDate 'x{n}' .\n" for n in range(30_000))
+        body = ("@prefix vet: <https://w3id.org/vetgraph/ontology#> .\n" + "".join(things)).encode()
+        return "heavy body", request("POST", "/validate", "*/*", "Content-Type: text/turtle", body=body)
     path, kind = chance.choice(
         [
             ("/sparql", FORM),

@@ -113,7 +113,8 @@ class Wire:
     def reset(self) -> None:
         """Go away at once (RST), as a client does that crashes."""
         sock = self.writer.get_extra_info("socket")
-        if sock is not None:
+        with contextlib.suppress(OSError):
+            # It may be closed already.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+
+from vetgraph.engine.history import Intent
+from vetgraph.engine.writer import Writer
+from vetgraph.settings import Settings
+from vetgraph.store import current_version
+from vetgraph.web import create_app
+from vetgraph.web.state import state_of
 
 Problem = Callable[..., dict[str, Any]]
 
@@ -148,6 +156,25 @@ def test_without_a_token_the_refusal_says_how_to_set_one(readonly: Any, assert_p
         assert "VETGRAPH_ADMIN_TOKEN" in assert_problem(sent, 403, "not-allowed")["detail"]
 
 
-def test_a_reason_is_kept_for_the_history(writable: Any) -> None:
-    reply = writable.update(f"INSERT DATA {{ {ONE} }}", reason="  a fact\nfrom the\tfiche ")
-    assert reply.status_code == 200
+def test_history_is_told_who_wrote_in_which_way_and_why(tmp_path: Path, token: str) -> None:
+    with Writer.open(tmp_path) as writer:
+        writer.replace([], Intent("load", "test"))
+    app = create_app(Settings(store=tmp_path, admin_token=token))
+    client, headers = app.test_client(), {"Authorization": f"Bearer {token}"}
+    try:
+        address = "/sparql?reason=%20a+fact%0Afrom+the%09fiche"
+        body = {"update": f"INSERT DATA {{ {ONE} }}"}
+        assert client.post(address, data=body, headers=headers).status_code == 200
+        version = current_version(tmp_path)
+        assert version is not None
+        assert (version.kind, version.agent, version.reason) == ("update", "maintainer", "a fact from the fiche")
+        put = client.put(f"/store?graph={G}&reason=more", data=f"{ONE} .", content_type="text/turtle", headers=headers)
+        assert put.status_code == 201, put.text
+        version = current_version(tmp_path)
+        assert version is not None
+        assert (version.kind, version.agent, version.reason) == ("store", "maintainer", "more")
+    finally:
+        state_of(app).close()
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert token.encode() not in path.read_bytes(), path

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -144,9 +148,55 @@ def test_a_syntax_error_shows_the_offending_line(client: FlaskClient, assert_pro
     assert problem["text"] == "id:a id:b ."
 
 
-def test_shapes_with_queries_are_refused(client: FlaskClient, assert_problem: Problem) -> None:
-    shapes = """@prefix sh: <http://www.w3.org/ns/shacl#> . @prefix ex: <http://example.org/> .
-    ex:S a sh:NodeShape ; sh:targetNode ex:x ;
-      sh:sparql [ sh:select "SELECT $this { SERVICE <http://127.0.0.1:9/> {} }" ] ."""
+def with_shapes(client: FlaskClient, constraint: str, accept: str = "application/json", query: str = "") -> Any:
+    shapes = f"""@prefix sh: <http://www.w3.org/ns/shacl#> . @prefix ex: <http://example.org/> .
+    ex:S a sh:NodeShape ; sh:targetNode <https://w3id.org/vetgraph/id/anefore> ; {constraint} ."""
     files = {"data": (io.BytesIO(GOOD.encode()), "d.ttl"), "shapes": (io.BytesIO(shapes.encode()), "s.ttl")}
-    assert_problem(client.post("/validate", data=files), 403, "not-allowed")
+    return client.post(f"/validate{query}", data=files, headers={"Accept": accept})
+
+
+@pytest.mark.parametrize("context", ["none", "store"])
+@pytest.mark.parametrize(("wanted", "conforms"), [("menje", False), ("nobody", True)])
+def test_uploaded_shapes_may_run_queries(client: FlaskClient, context: str, wanted: str, conforms: bool) -> None:
+    iri = f"<https://w3id.org/vetgraph/id/{wanted}>"
+    supervised = "https://w3id.org/vetgraph/ontology#supervisedBy"
+    select = f"SELECT $this ?value {{ $this <{supervised}> ?value . FILTER(?value = {iri}) }}"
+    constraint = f'sh:sparql [ sh:message "Not that one." ; sh:select "{select}" ]'
+    response = with_shapes(client, constraint, query=f"?context={context}")
+    assert response.status_code == 200
+    report = response.get_json()
+    assert report["conforms"] is conforms
+    assert conforms or "Not that one." in response.text
+
+
+@pytest.mark.parametrize(
+    ("constraint", "status", "slug"),
+    [
+        ('sh:sparql [ sh:select "SELECT $this { SERVICE <http://127.0.0.1:9/> {} }" ]', 400, "bad-parameter"),
+        ('sh:sparql [ sh:select "SELECT $this {" ]', 400, "bad-parameter"),
+        ('sh:js [ sh:jsFunctionName "f" ]', 403, "not-allowed"),
+        ("sh:rule [ a sh:TripleRule ]", 403, "not-allowed"),
+    ],
+)
+def test_shapes_that_reach_beyond_the_data_are_refused(
+    client: FlaskClient, assert_problem: Problem, constraint: str, status: int, slug: str
+) -> None:
+    assert_problem(with_shapes(client, constraint), status, slug)
+
+
+def test_a_query_in_shapes_that_never_ends_is_ended(start_server: Callable[..., Any]) -> None:
+    triples = "".join(f"<http://example.org/{n}> <http://example.org/p> {n} .\n" for n in range(300))
+    body = "?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l FILTER(?c + ?f + ?i + ?l < 0)"
+    shapes = f"""@prefix sh: <http://www.w3.org/ns/shacl#> .
+    <http://example.org/S> a sh:NodeShape ; sh:targetNode <http://example.org/1> ;
+      sh:sparql [ sh:select "SELECT $this {{ $this ?p ?o . {body} }}" ] ."""
+    with start_server("--empty", VETGRAPH_QUERY_TIMEOUT="3") as url:
+        # Our own shapes are read at the first validation.
+        urllib.request.urlopen(f"{url}/validate", urllib.parse.urlencode({"data": triples}).encode(), timeout=30)
+        started = time.monotonic()
+        form = urllib.parse.urlencode({"data": triples, "shapes": shapes}).encode()
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"{url}/validate", form, timeout=30)
+        assert caught.value.status == 503
+        assert json.load(caught.value)["type"] == "/problems/limit-exceeded"
+        assert time.monotonic() - started < 4

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from vetgraph.engine.jobs import Kind, QueryJob, StoreJob, UpdateJob
+    from vetgraph.engine.jobs import Kind, QueryJob, StoreJob, UpdateJob, ValidateJob
     from vetgraph.engine.running import Running
     from vetgraph.engine.writer import Intent
     from vetgraph.store import Version
@@ -121,8 +121,8 @@ class Backend(Protocol):
     async def close(self) -> None:
         """End everything that was started, whatever is under way."""
 
-    async def answer(self, job: QueryJob, caller: Caller) -> Answer:
-        """Answer a query, once its first bytes are there.
+    async def answer(self, job: QueryJob | ValidateJob, caller: Caller) -> Answer:
+        """Answer a query, or judge data against shapes that ask queries, once its first bytes are there.
 
         Raises RequestError for a query that can't be answered as it stands, TooManyRequests and Busy where too much
         waits already, LimitExceeded at the caller's deadline or a limit of memory, Cancelled, EngineError, and

@@ -14,7 +14,7 @@ from vetgraph.errors import Unavailable
 
 if TYPE_CHECKING:
     from vetgraph.engine.history import Intent
-    from vetgraph.engine.jobs import QueryJob, StoreJob, UpdateJob
+    from vetgraph.engine.jobs import QueryJob, StoreJob, UpdateJob, ValidateJob
     from vetgraph.engine.running import Running
     from vetgraph.store import Version
 
@@ -116,7 +116,7 @@ class Bridge:
         """Whether queries are answered."""
         return self._backend.state
 
-    def answer(self, job: QueryJob, caller: Caller) -> SyncAnswer:
+    def answer(self, job: QueryJob | ValidateJob, caller: Caller) -> SyncAnswer:
         """Answer a query. Raises as ``Backend.answer``."""
         return SyncAnswer(self, self.wait(self._backend.answer(job, caller)))
 

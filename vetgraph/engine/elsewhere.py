@@ -19,7 +19,7 @@ from vetgraph.engine import endpoint
 from vetgraph.engine.backend import Answer, Caller, Change
 from vetgraph.engine.endpoint import Endpoint, Mark, Place
 from vetgraph.engine.history import Intent
-from vetgraph.engine.jobs import QueryJob, StoreJob, UpdateJob, encoded
+from vetgraph.engine.jobs import QueryJob, StoreJob, UpdateJob, ValidateJob, encoded
 from vetgraph.engine.nursery import Spawned
 from vetgraph.engine.pooled import Pooled, told
 from vetgraph.engine.work import Source
@@ -126,11 +126,12 @@ class Elsewhere(Pooled):
 
     # Jobs -------------------------------------------------------------------------------------------------------
 
-    async def answer(self, job: QueryJob, caller: Caller) -> Answer:
+    async def answer(self, job: QueryJob | ValidateJob, caller: Caller) -> Answer:
         """Answer a query."""
         if caller.at not in (None, self.version.number):
             raise NotFound(f"A store elsewhere keeps one version only, which is {self.version.number} now.")
-        job = await self.granted(job, caller)
+        if isinstance(job, QueryJob):
+            job = await self.granted(job, caller)
         return await self.pool.outcome(self.pool.submit("query", job.text, encoded(job), caller))
 
     async def change(self, job: UpdateJob | StoreJob, intent: Intent, caller: Caller) -> Change:

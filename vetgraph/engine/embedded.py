@@ -18,13 +18,13 @@ from typing import Any, Final, Literal
 
 from vetgraph.engine.backend import Answer, Caller, Change
 from vetgraph.engine.history import Intent
-from vetgraph.engine.jobs import QueryJob, StoreJob, UpdateJob, encoded
+from vetgraph.engine.jobs import QueryJob, StoreJob, UpdateJob, ValidateJob, encoded
 from vetgraph.engine.nursery import Nursery, Spawned, can_fork, new_nursery
 from vetgraph.engine.pooled import Pooled, told
 from vetgraph.engine.work import Source
 from vetgraph.engine.writer import Overtaken
 from vetgraph.engine.writerclient import WriterClient
-from vetgraph.errors import NotFound, PreconditionFailed, VetgraphError
+from vetgraph.errors import EngineError, NotFound, PreconditionFailed, VetgraphError
 from vetgraph.settings import Settings
 from vetgraph.versions import Hold, Layout, Version, current_version, hold, published, version_at
 
@@ -39,6 +39,9 @@ LOOKED_BACK: Final = 10.0
 
 AGAIN: Final = 5.0
 """Seconds after which data that could not be loaded into memory are tried again."""
+
+REVIVALS: Final = 5
+"""Times that a version is tried to be read after a change, with new processes in between."""
 
 CONFLICTS: Final = 5
 """Times that a change is judged anew because another process was first, before that process has to wait."""
@@ -165,10 +168,11 @@ class Embedded(Pooled):
     async def _fork(self, number: int, path: Path) -> Spawned:
         """Return a new worker on a version: with the data in memory where they are, else on disk."""
         if self._full is not None and self._full.alive and self._loaded == number:
-            spawned = await self._full.fork({"source": "memory", **self._limits})
-            if spawned.number == number:
-                return spawned
-            spawned.discard()
+            with contextlib.suppress(VetgraphError):
+                spawned = await self._full.fork({"source": "memory", **self._limits})
+                if spawned.number == number:
+                    return spawned
+                spawned.discard()
         return await self.lean.fork({"source": "disk", "path": str(path), **self._limits})
 
     async def _advance(self, version: Version) -> None:
@@ -177,11 +181,13 @@ class Embedded(Pooled):
             return
         steps = _steps(self._layout, self._loaded, version)
         self._loaded = None
-        for number in steps:
-            path = self._layout.delta(number)
-            told, _ = await self._full.ask({"do": "advance", "version": number, "delta": str(path)})
-            if told["ready"] == version.number:
-                self._loaded = version.number
+        # Where it fails the data are loaded anew; until then workers read the disk.
+        with contextlib.suppress(VetgraphError):
+            for number in steps:
+                path = self._layout.delta(number)
+                told, _ = await self._full.ask({"do": "advance", "version": number, "delta": str(path)})
+                if told["ready"] == version.number:
+                    self._loaded = version.number
 
     def _load(self) -> None:
         """Load the data into memory in the background, where they fit and are not there."""
@@ -248,10 +254,11 @@ class Embedded(Pooled):
 
     # Jobs -------------------------------------------------------------------------------------------------------
 
-    async def answer(self, job: QueryJob, caller: Caller) -> Answer:
-        """Answer a query."""
+    async def answer(self, job: QueryJob | ValidateJob, caller: Caller) -> Answer:
+        """Answer a query, or judge data against shapes that ask queries."""
         source = self._source(caller.at)
-        job = await self.granted(job, caller)
+        if isinstance(job, QueryJob):
+            job = await self.granted(job, caller)
         return await self.pool.outcome(self.pool.submit("query", job.text, encoded(job), caller, source))
 
     async def change(self, job: UpdateJob | StoreJob, intent: Intent, caller: Caller) -> Change:
@@ -289,9 +296,21 @@ class Embedded(Pooled):
         assert self._writer is not None
         if delta:
             await self._writer.commit(delta, replace(intent, base=number))
-            await self._follow()
+            await self._catch_up()
         facts = {name: value for name, value in head.items() if name not in ("added", "removed", "existed")}
         return Change(self.version, head.get("added", 0), head.get("removed", 0), head.get("existed", True), facts)
+
+    async def _catch_up(self) -> None:
+        """Have new queries read what was just written; where what makes workers has died, with the next."""
+        for _ in range(REVIVALS):
+            try:
+                await self._follow()
+                return
+            except EngineError as error:
+                # The change stands, whatever becomes of those who read it.
+                log.error("the new version can't be followed yet: %s", error.detail)
+                await self.revive()
+                await asyncio.sleep(POLL)
 
     def _check_base(self, intent: Intent) -> None:
         if intent.base is not None and intent.base != self.version.number:

@@ -15,10 +15,11 @@ def write_synced(path: Path, data: bytes) -> None:
         os.fsync(stream.fileno())
 
 
-def sync_files(folder: Path) -> None:
-    """Bring all files of a folder, and their names, to disk; those that are there already cost next to nothing."""
+def sync_files(folder: Path, *, data: bool) -> None:
+    """Bring the files of a store and their names to disk; its data files too, unless the engine did so already."""
     for path in folder.iterdir():
-        _sync(path)
+        if data or path.suffix != ".sst":
+            _sync(path)
     sync_names(folder)
 
 

@@ -250,8 +250,13 @@ class Recorder(History):
 
     def forget(self, number: int) -> None:
         """Drop the counts per graph of a version whose data are removed; what else is known of it stays."""
-        with translated(self.layout.database), self._db:
-            self._db.execute("UPDATE versions SET counts = NULL WHERE number = ?", (number,))
+        with translated(self.layout.database):
+            self._db.execute("PRAGMA synchronous = NORMAL")  # nothing depends on it: not worth waiting for the disk
+            try:
+                with self._db:
+                    self._db.execute("UPDATE versions SET counts = NULL WHERE number = ?", (number,))
+            finally:
+                self._db.execute("PRAGMA synchronous = FULL")
 
     @property
     def primary(self) -> int | None:

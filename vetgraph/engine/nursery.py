@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,12 @@ from vetgraph.engine.frames import error_of
 from vetgraph.errors import EngineError
 
 PACKET: Final = 1 << 16
+
+MODULE: Final = "vetgraph.engine.zygote"
+
+PATIENCE: Final = 2.0
+"""Seconds in which a process that was told to end has to."""
+
 _DESCRIPTORS: Final = 3
 _DIAGNOSIS: Final = 8192
 """Bytes of a dead worker's standard error that are read, from its end."""
@@ -104,8 +111,9 @@ def can_fork() -> bool:
 class Zygote:
     """The front's end of one zygote process. All calls belong to one loop."""
 
-    def __init__(self, *options: str) -> None:
-        self._options = options
+    def __init__(self, module: str = MODULE) -> None:
+        """``module`` is the program that is the zygote."""
+        self._module = module
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._replies: deque[asyncio.Future[tuple[dict[str, Any], list[int]]]] = deque()
@@ -126,7 +134,7 @@ class Zygote:
         """Start the process."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            command = [sys.executable, "-m", "vetgraph.engine.zygote", "--fd", str(theirs.fileno()), *self._options]
+            command = [sys.executable, "-m", self._module, "--fd", str(theirs.fileno())]
             # Our own module and a number: nothing of a request gets into this command.
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)  # noqa: S603
         ours.setblocking(False)
@@ -161,11 +169,7 @@ class Zygote:
         self._lose()
         if self._process is not None:
             process, self._process = self._process, None
-            try:
-                await asyncio.to_thread(process.wait, 2)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                await asyncio.to_thread(process.wait)
+            await _ended(process)
 
     def _child(self, pid: int) -> asyncio.Future[int | None]:
         return self._children.setdefault(pid, asyncio.get_running_loop().create_future())
@@ -251,7 +255,7 @@ class Spawner:
         self.alive = False
         for process in list(self._processes):
             process.kill()
-            await asyncio.to_thread(process.wait)
+            await _ended(process)
 
     def _wait(self, process: subprocess.Popen[bytes]) -> int | None:
         code = process.wait()
@@ -264,6 +268,15 @@ def new_nursery() -> Nursery:
     nursery: Nursery = Zygote() if can_fork() else Spawner()
     nursery.start()
     return nursery
+
+
+async def _ended(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a process to end, and end it where it does not. Without a thread: there may be none any more."""
+    until = time.monotonic() + PATIENCE
+    while process.poll() is None:
+        await asyncio.sleep(0.005)
+        if time.monotonic() > until:
+            process.kill()
 
 
 def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:

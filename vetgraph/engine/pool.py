@@ -71,6 +71,9 @@ BACKOFF: Final = 5.0
 DEATH: Final = 0.3
 """Seconds to wait for word of how a worker ended."""
 
+NOUNS: Final = {"query": "query", "update": "update", "store": "change"}
+"""What people call a job of a kind."""
+
 log = logging.getLogger(__name__)
 
 
@@ -119,12 +122,13 @@ class Station:
 class Pool:
     """Workers and the jobs for them. All calls belong to one loop."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: Sizes, stages: tuple[Lane, ...] | None = None) -> None:
+        """``stages`` are lanes of another kind than those for queries."""
         self.sizes = sizes
         self.reservoir = Reservoir()
         self.source: Source | None = None
         self.experience = Experience()
-        self._lanes = lanes(sizes.workers)
+        self._lanes = stages or lanes(sizes.workers)
         self._stations = [Station(lane) for lane in self._lanes]
         self._runs: dict[str, Run] = {}
         self._clients: dict[str, int] = {}
@@ -572,7 +576,7 @@ class Pool:
         else:
             told = f"it was {stage} after {cpu} s of processor time. Ask for less, or for more time"
         return LimitExceeded(
-            f"The query reached the limit of {limit:g} s: {told} with timeout=.",
+            f"The {NOUNS.get(run.kind, 'request')} reached the limit of {limit:g} s: {told} with timeout=.",
             limit=limit,
             unit="seconds",
             stage=stage,

@@ -6,8 +6,9 @@ serialisers and limits as those of our own engine. A worker that is ended closes
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import IO, Any, Final
 from urllib.parse import quote, urlencode
 
@@ -19,19 +20,33 @@ from vetgraph.engine import endpoint, federation
 from vetgraph.engine.asking import bindings, names_dataset
 from vetgraph.engine.endpoint import Endpoint, Place
 from vetgraph.engine.jobs import QueryJob, StoreJob, UpdateJob
+from vetgraph.engine.labelling import PREDICATES, Find, best
 from vetgraph.engine.storing import document
-from vetgraph.errors import EngineError, NotAllowed
+from vetgraph.errors import EngineError, NotAllowed, UnsupportedQuery
 from vetgraph.isolation import isolated
 from vetgraph.queries import with_values
-from vetgraph.syntax import Draft, tokens
+from vetgraph.syntax import Draft, Token, tokens
 
 UPDATE_FORMS: Final = frozenset(("INSERT", "DELETE", "LOAD", "CLEAR", "CREATE", "DROP", "COPY", "MOVE", "ADD", "WITH"))
+
+AT_ONCE: Final = 200
+"""Things whose labels are asked for in one question."""
+
+DEEPEST: Final = 200
+"""Nesting of a text that is passed on, at most."""
+
+_OPENING: Final = frozenset(("(", "{", "[", "<<", "<<(", "{|"))
+_CLOSING: Final = frozenset((")", "}", "]", ">>", ")>>", "|}"))
 
 Parameters = list[tuple[str, str]]
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _SPELT: Final = re.compile(r"(se)\\u0072(vice)|(lo)\\u0061(d)", re.IGNORECASE)
 """The letters of keywords as ``isolation`` and ``federation`` write them."""
+
+
+_ANY_GRAPH: Final = re.compile(r"\A(ASK \{ GRAPH <[^<>]*> )\{\} \}\Z")
+"""The question whether there is a graph. Virtuoso, which knows no empty ones, says yes of any name."""
 
 
 class Triples:
@@ -82,15 +97,40 @@ class RemoteSource:
             self._store(job, existed=existed)
         return {"version": self._marked(before), "existed": existed, "added": None, "removed": None}, b""
 
+    def labels(self, language: str) -> Find:
+        """Return what finds labels of things in a language, some hundred at a time, over all named graphs.
+
+        Asks over a connection of its own: that of the query is still being read from.
+        """
+        asked = Endpoint(self.place, whole=True)
+        wanted = " ".join(f"<{iri}>" for iri in PREDICATES)
+
+        def find(things: Collection[ox.NamedNode]) -> dict[ox.NamedNode, ox.Literal]:
+            candidates: dict[ox.NamedNode, list[tuple[str, ox.Literal]]] = {}
+            waiting = iter(things)
+            while batch := list(itertools.islice(waiting, AT_ONCE)):
+                text = f"VALUES ?x {{ {' '.join(map(str, batch))} }} VALUES ?p {{ {wanted} }} GRAPH ?g {{ ?x ?p ?l }}"
+                for row in asked.select(f"SELECT DISTINCT ?x ?p ?l WHERE {{ {text} FILTER(ISLITERAL(?l)) }}"):
+                    candidates.setdefault(row["x"], []).append((row["p"].value, row["l"]))
+            found = {thing: best(told, language) for thing, told in candidates.items()}
+            return {thing: label for thing, label in found.items() if label is not None}
+
+        return find
+
     def sent(self, text: str, *, update: bool = False) -> str:
         """Return a text as it may be sent: asking no other hosts, however it is read. Raises NotAllowed."""
         draft = isolated(Draft.of(text), update=update)
-        for token in tokens(text):
-            if token.word == "DEFINE":
-                raise NotAllowed("DEFINE is no SPARQL, and can make a store ask other hosts: leave it out.")
+        found = tokens(text)
+        if any(token.word == "DEFINE" for token in found):
+            raise NotAllowed("DEFINE is no SPARQL, and can make a store ask other hosts: leave it out.")
+        if _depth(found) > DEEPEST:
+            raise UnsupportedQuery(
+                f"The text is nested too deeply to be passed on: more than {DEEPEST} groups, unions or negations lie "
+                "in each other."
+            )
         if self.place.virtuoso:
             # It reads tokens, as the standard wants, so the text is safe as it is; and no code points in IRIs.
-            return _SPELT.sub(_plain, text)
+            return _ANY_GRAPH.sub(r"\1{ ?s ?p ?o } }", _SPELT.sub(_plain, text))
         return draft.text
 
     def _dataset(self, job: QueryJob, text: str) -> Parameters:
@@ -197,6 +237,23 @@ class RemoteSource:
         status, said = endpoint.send(self.place, url, body, media.TURTLE.type, method=method)
         if status >= 300 and not (method == "DELETE" and status == 404):
             raise endpoint.refusal(self.place, status, said, "", update=True)
+
+
+def _depth(found: Sequence[Token]) -> int:
+    """Return how deeply a text is nested at most: by brackets, by a chain of UNION, or by one of ``!``.
+
+    A store elsewhere is not a process that we may sacrifice, and the stack of some overflows.
+    """
+    deepest = depth = chain = unions = 0
+    for token in found:
+        if token.text in _OPENING:
+            depth += 1
+        elif token.text in _CLOSING:
+            depth -= 1
+        chain = chain + 1 if token.text == "!" else 0
+        unions += token.word == "UNION"
+        deepest = max(deepest, depth, chain, unions)
+    return deepest
 
 
 def bindings_of(job: QueryJob) -> dict[str, Any]:

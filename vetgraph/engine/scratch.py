@@ -17,7 +17,7 @@ import pyoxigraph as ox
 
 from vetgraph.engine.deltas import BULK, Delta
 from vetgraph.engine.faults import translated
-from vetgraph.engine.primary import link_or_copy
+from vetgraph.engine.files import link_or_copy
 from vetgraph.store import graph_name
 
 Graph = ox.NamedNode | ox.BlankNode | ox.DefaultGraph

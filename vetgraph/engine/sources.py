@@ -10,7 +10,7 @@ import pyoxigraph as ox
 from vetgraph.engine.asking import bindings, named, names_dataset, translated
 from vetgraph.engine.corrections import corrected
 from vetgraph.engine.deltas import Delta
-from vetgraph.engine.jobs import QueryJob, StoreJob, UpdateJob
+from vetgraph.engine.jobs import QueryJob, StoreJob, UpdateJob, ValidateJob
 from vetgraph.engine.labelling import Find, finder
 from vetgraph.engine.scratch import Scratch
 from vetgraph.engine.storing import stored
@@ -73,6 +73,13 @@ class StoreSource:
         head = {"added": len(delta.added), "removed": len(delta.removed), "existed": existed}
         return {**head, "graphs": by_graph(delta)}, delta.to_bytes()
 
+    def judge(self, job: ValidateJob) -> tuple[dict[str, Any], bytes]:
+        """Return the report on a validation: the head of the answer, and the report."""
+        # pySHACL and rdflib are loaded by the few workers that need them.
+        from vetgraph.engine.judging import judged
+
+        return judged(job, self.store, private=self._copy is None)
+
 
 def by_graph(delta: Delta, most: int = 20) -> dict[str, list[int]]:
     """Return how many triples a delta adds and removes in each graph, up to some graphs; "" is the default graph."""
@@ -98,5 +105,9 @@ class Broken:
         raise self.error
 
     def change(self, job: UpdateJob | StoreJob) -> tuple[dict[str, Any], bytes]:
+        """Raise why."""
+        raise self.error
+
+    def judge(self, job: ValidateJob) -> tuple[dict[str, Any], bytes]:
         """Raise why."""
         raise self.error

@@ -22,7 +22,7 @@ from vetgraph.engine.answering import PLAN, Answers, answer
 from vetgraph.engine.confinement import Limits, Stage, confine, follow_parent, limit_memory, on_big_stack
 from vetgraph.engine.diagnosis import out_of_memory
 from vetgraph.engine.frames import Channel
-from vetgraph.engine.jobs import FetchJob, Job, QueryJob, StoreJob, UpdateJob, decoded
+from vetgraph.engine.jobs import FetchJob, Job, QueryJob, StoreJob, UpdateJob, ValidateJob, decoded
 from vetgraph.engine.scratch import copy_of
 from vetgraph.engine.sources import Broken, StoreSource
 from vetgraph.errors import EngineError, StoreDamaged, UnsupportedQuery, VetgraphError
@@ -89,8 +89,17 @@ class Worker:
             from vetgraph.engine import federation
 
             return federation.fetch(job)
+        if isinstance(job, ValidateJob):
+            return self._judged(job)
         assert isinstance(job, UpdateJob | StoreJob)
         return self._source.change(job)
+
+    def _judged(self, job: ValidateJob) -> tuple[Mapping[str, Any], bytes]:
+        if isinstance(self._source, StoreSource | Broken):
+            return self._source.judge(job)
+        from vetgraph.engine.judging import judged_elsewhere
+
+        return judged_elsewhere(job, self._source)
 
     def reply(self, head: Mapping[str, Any], data: bytes) -> None:
         """Send an answer that is there in full."""

@@ -138,7 +138,9 @@ class Writer:
             reach("delta-applied")
             self._flush(step.base)
             _write_delta(net, self.layout.delta(step.number))
-            return self._publish(step, _after(step.version(self.version), net), self._checkpoint)
+            version = _after(step.version(self.version), net)
+            # What it flushed, the engine has synced itself.
+            return self._publish(step, version, self._checkpoint, data=False)
 
     def replace(self, content: ox.Store | Iterable[ox.Quad], intent: Intent, *, fingerprint: str = "") -> Version:
         """Publish a version with just this content, whatever the store held before.
@@ -254,11 +256,11 @@ class Writer:
         removed = None if added is None else before.triples + added - version.triples
         return replace(version, added=added, removed=removed)
 
-    def _publish(self, step: Step, version: Version, make: Callable[[Path], None]) -> Version:
+    def _publish(self, step: Step, version: Version, make: Callable[[Path], None], *, data: bool = True) -> Version:
         """Put the data of a version in place by ``make``, describe, record and point to it."""
         partial = self.layout.versions / f"{step.number}.partial"
         make(partial)
-        sync_files(partial)
+        sync_files(partial, data=data)
         reach("checkpoint-made")
         write_synced(self.layout.record(step.number), version.as_json().encode())
         reach("record-written")
@@ -345,7 +347,7 @@ def _points(layout: Layout, number: int) -> bool:
         return False
 
 
-_OURS: Final = re.compile(r"(\d+)(|\.json|\.delta\.gz|\.use|\.partial|\.gone)")
+_OURS: Final = re.compile(r"(\d+)(\..+)?")
 
 
 def _is_left_over(path: Path, layout: Layout, newest: int) -> bool:
@@ -355,7 +357,7 @@ def _is_left_over(path: Path, layout: Layout, newest: int) -> bool:
         return False
     number = int(ours[1])
     unread = number < newest and not layout.checkpoint(number).is_dir()
-    return number > newest or unread or ours[2] in (".partial", ".gone")
+    return number > newest or unread or ours[2] == ".gone"
 
 
 def _after(version: Version, net: Delta) -> Version:

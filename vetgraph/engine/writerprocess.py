@@ -29,8 +29,8 @@ from vetgraph.engine.writer import Delta, Intent, Overtaken, Writer
 from vetgraph.errors import EngineError, StoreError, VetgraphError
 from vetgraph.versions import Version
 
-LINGER: Final = 1.0
-"""Seconds that the lock is kept after the last write."""
+LINGER: Final = 5.0
+"""Seconds that the lock is kept, and the working copy open, after the last write, while nobody else wants them."""
 
 HELD: Final = 10.0
 """Seconds that a version is held, at most."""

@@ -123,6 +123,7 @@ class Zygote:
                 self._reap_all()
             for name in graphs:
                 store.add_graph(ox.NamedNode(name))
+        _prepare()
         return self._now_at(store, int(message["version"]))
 
     def _advance(self, message: Mapping[str, Any]) -> Reply:
@@ -189,8 +190,12 @@ class Zygote:
             for pidfd in self._workers:
                 os.close(pidfd)
             limits = Limits(**message.get("limits", {}))
-            work(sock, source, limits, network=bool(message.get("network")))
+            self.work(sock, source, limits, network=bool(message.get("network")))
         os._exit(0)
+
+    def work(self, sock: socket.socket, source: Callable[[], Source], limits: Limits, *, network: bool) -> None:
+        """Do what a worker is there for, in the child, until the socket closes."""
+        work(sock, source, limits, network=network)
 
     def _reap_all(self) -> None:
         for descriptor, _ in self._poll.poll(0):
@@ -207,6 +212,15 @@ class Zygote:
             shutil.rmtree(copy, ignore_errors=True)
         with contextlib.suppress(BrokenPipeError, ConnectionError):
             self._control.send(json.dumps({"ended": pid, "status": status}).encode())
+
+
+def _prepare() -> None:
+    """Load what validations need, once for all workers. While the data are loaded, others answer already."""
+    from vetgraph.engine.judging import own_shapes
+
+    # Where the shapes are not in order, who asks for a validation is told.
+    with contextlib.suppress(VetgraphError):
+        own_shapes()
 
 
 def _remote(path: str) -> Source:

@@ -13,7 +13,7 @@ from vetgraph.validation.positions import Position
 from vetgraph.validation.reading import KINDS, Submission, read, read_file
 from vetgraph.validation.renderings import FORMS, headline, render, to_graph, to_json, to_sarif, to_text
 from vetgraph.validation.report import Finding, Report, Severity, Thing
-from vetgraph.validation.shapes import ShapeInfo, Shapes
+from vetgraph.validation.shapes import ShapeInfo, Shapes, runs_queries
 
 __all__ = [
     "FORMS",
@@ -31,6 +31,7 @@ __all__ = [
     "read",
     "read_file",
     "render",
+    "runs_queries",
     "to_graph",
     "to_json",
     "to_sarif",

@@ -206,6 +206,27 @@ class StoreGraph(_DataGraph):  # type: ignore[misc]  # see _DataGraph
         return rows
 
 
+class StandardGraph(StoreGraph):
+    """The same, with constraints' queries evaluated by rdflib, in the way in which pySHACL binds their variables.
+
+    SHACL binds variables before a query is evaluated (section 5.3.2), also where they are not selected; the store's
+    engine can't. Slow, and for shapes of others only: ours are written for the engine.
+    """
+
+    def __init__(self, store: ox.Store) -> None:
+        super().__init__(store)
+        self._copy: Any = None
+        self._size = -1
+
+    def query(self, query_object: Any, *args: Any, **options: Any) -> Any:
+        if self._copy is None or self._size != len(self.impl):
+            self._size = len(self.impl)
+            self._copy = Graph(bind_namespaces="none")
+            for triple in self.triples((None, None, None)):
+                self._copy.add(triple)
+        return self._copy.query(query_object, *args, **options)
+
+
 def raws(results: Iterable[Any]) -> list[Raw]:
     """Return the facts behind the results of ``Shape.validate`` on a ``StoreGraph``.
 

@@ -10,10 +10,10 @@ from weakref import WeakKeyDictionary
 from pyoxigraph import Quad, Store
 from pyshacl.pytypes import SHACLExecutor
 
-from vetgraph.errors import EngineError, VetgraphError
+from vetgraph.errors import BadParameter, EngineError, VetgraphError
 from vetgraph.validation import bridge
 from vetgraph.validation.affected import Affected, affected
-from vetgraph.validation.bridge import Raw, StoreGraph
+from vetgraph.validation.bridge import Raw, StandardGraph, StoreGraph
 from vetgraph.validation.checks import Checks, Scope, missing
 from vetgraph.validation.context import Change, Context
 from vetgraph.validation.positions import Term
@@ -117,7 +117,7 @@ def _judged(
     *,
     in_context: bool,
 ) -> tuple[list[Finding], int, int]:
-    store, graph = change.context.store, change.context.graph
+    store, graph = change.context.store, _graph(change, shapes)
     todo = affected(store, shapes, (*change.adds, *change.removes))
     if shapes.strict:
         _add_targets(todo, shapes, whole=not in_context)
@@ -125,7 +125,7 @@ def _judged(
     teller = Teller(store, shapes, submissions, language, missing=gone, in_context=in_context)
     raws = [raw for shape, terms in todo.direct.items() for raw in _evaluate(shape, graph, terms)]
     later = [raw for shape, terms in todo.touched.items() for raw in _evaluate(shape, graph, terms)]
-    raws.extend(_newly(later, change, todo.touched))
+    raws.extend(_newly(later, change, todo.touched, graph))
     if not shapes.strict:
         raws = _distinct(raws)
     found = [teller.tell(raw) for raw in raws]
@@ -180,7 +180,11 @@ class _Same:
         return hash(self.key)
 
 
-def _newly(later: list[Raw], change: Change, touched: dict[Any, list[Term]]) -> list[Raw]:
+def _graph(change: Change, shapes: Shapes) -> StoreGraph:
+    return StandardGraph(change.context.store) if shapes.code else change.context.graph
+
+
+def _newly(later: list[Raw], change: Change, touched: dict[Any, list[Term]], graph: StoreGraph) -> list[Raw]:
     """Return those results about merely touched things that were not there before the change."""
     if not later:
         return []
@@ -192,7 +196,7 @@ def _newly(later: list[Raw], change: Change, touched: dict[Any, list[Term]]) -> 
             for shape, terms in touched.items()
             for raw in _evaluate(
                 shape,
-                change.context.graph,
+                graph,
                 [term for term in terms if bridge.to_rdflib(term) in failing],
             )
         }
@@ -215,10 +219,18 @@ def _evaluate(shape: Any, graph: StoreGraph, terms: list[Term] | None) -> list[R
     except Exception as error:
         # pySHACL and the store raise anything here; whatever it is, the shape or the engine is at
         # fault, not whoever called, and a sentence is owed instead of a traceback.
-        _LOG.exception("pySHACL gave up on %s", shape.node)
         name = shorten(str(shape.node))
-        why = (str(error).splitlines() or [type(error).__name__])[0]
-        raise EngineError(f"The shape {name} can't be evaluated: {why}", shape=name) from error
+        why = f"The shape {name} can't be evaluated: {_said(error)}."
+        if isinstance(graph, StandardGraph):
+            # A query that SHACL does not allow (section 5.2.1), or that does not parse.
+            raise BadParameter(why, parameter="shapes") from error
+        _LOG.exception("pySHACL gave up on %s", shape.node)
+        raise EngineError(why, shape=name) from error
+
+
+def _said(error: Exception) -> str:
+    text = str(getattr(error, "message", "") or error)
+    return (text.splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 __all__ = ["validate", "validate_store"]

@@ -80,11 +80,12 @@ class _Collected:
 class Shapes:
     """The shapes that data are judged by, with the ontology they speak of. Immutable.
 
-    ``strict`` ones are a caller's own: they are all that counts, as for any SHACL processor.
+    ``strict`` ones are a caller's own: they are all that counts, as for any SHACL processor. ``code`` says that queries
+    are among these (SHACL-SPARQL): whoever evaluates them does so in a process that has no network and can be killed.
     """
 
-    def __init__(self, quads: Iterable[ox.Quad], terms: Terms, *, strict: bool = False) -> None:
-        self.terms, self.strict = terms, strict
+    def __init__(self, quads: Iterable[ox.Quad], terms: Terms, *, strict: bool = False, code: bool = False) -> None:
+        self.terms, self.strict, self.code = terms, strict, code
         self.graph = _graph(quads)
         self._sg = ShapesGraph(self.graph)
         known: Iterable[Any] = self._sg.shapes
@@ -127,18 +128,20 @@ class Shapes:
 
         return cls.load(texts("shapes/*.ttl"), texts("ontology/**/*.ttl"))
 
-    def uploaded(self, submission: Submission) -> Shapes:
+    def uploaded(self, submission: Submission, *, code: bool = False) -> Shapes:
         """Return a caller's own shapes, with our ontology.
 
-        Only SHACL Core is taken: queries, scripts, rules and functions are refused, as are
-        patterns that could run for ever. ``owl:imports`` is not followed.
+        Scripts, rules and functions are refused, as are patterns that could run for ever, and
+        queries but for ``code``. ``owl:imports`` is not followed.
 
         Raises NotAllowed or BadParameter.
         """
         for quad in submission.quads:
-            _refuse_code(quad, submission)
+            if not (code and _is_query(quad)):
+                _refuse_code(quad, submission)
         try:
-            found = Shapes(submission.quads, self.terms, strict=True)
+            quads = _with_prefixes(submission.quads) if code else submission.quads
+            found = Shapes(quads, self.terms, strict=True, code=code)
         except (ReportableRuntimeError, ValueError) as error:
             raise BadParameter(
                 f"{submission.name}: the shapes are not in order: {_first_line(error)}",
@@ -226,7 +229,7 @@ class Shapes:
         if node in above or len(above) > 6 or len(found.ways) > 5_000:
             return
         inside = (*above, node)
-        if (node, _sh("sparql"), None) in self.graph:
+        if self.code or (node, _sh("sparql"), None) in self.graph:
             found.asks = True
         info = self.info.get(node)
         starts = [before]
@@ -351,6 +354,53 @@ _CODE_TYPES: Final = frozenset(
 )
 
 
+_QUERIES: Final = frozenset(
+    SH + name
+    for name in (
+        "sparql",
+        "select",
+        "ask",
+        "validator",
+        "nodeValidator",
+        "propertyValidator",
+        "prefixes",
+        "SPARQLConstraint",
+        "ConstraintComponent",
+    )
+)
+"""What SHACL-SPARQL adds to the core (SHACL sections 5 and 6)."""
+
+
+def runs_queries(submission: Submission) -> bool:
+    """Return whether shapes have queries among them, so that they can't be evaluated just anywhere."""
+    return any(_is_query(quad) for quad in submission.quads)
+
+
+def _is_query(quad: ox.Quad) -> bool:
+    kind = quad.object.value if isinstance(quad.object, ox.NamedNode) else ""
+    return quad.predicate.value in _QUERIES or (quad.predicate.value == _TYPE and kind in _QUERIES)
+
+
+def _with_prefixes(quads: Iterable[ox.Quad]) -> list[ox.Quad]:
+    """Return quads in which what imports prefixes within the same graph declares them itself.
+
+    SHACL takes ``sh:prefixes/owl:imports*/sh:declare`` (section 5.2.1), pySHACL only ``sh:prefixes/sh:declare``.
+    """
+    found = list(quads)
+    imports = [(quad.subject, quad.object) for quad in found if quad.predicate.value == OWL + "imports"]
+    declared = [quad for quad in found if quad.predicate.value == SH + "declare"]
+    reached = set(imports)
+    for _ in range(_DEEPEST):
+        reached |= {(one, other) for one, middle in reached for start, other in imports if start == middle}
+    more = [
+        ox.Quad(importer, quad.predicate, quad.object, quad.graph_name)
+        for importer, imported in reached
+        for quad in declared
+        if quad.subject == imported and importer != imported
+    ]
+    return [*found, *more]
+
+
 def _refuse_code(quad: ox.Quad, submission: Submission) -> None:
     name = quad.predicate.value
     kind = quad.object.value if isinstance(quad.object, ox.NamedNode) else ""
@@ -413,4 +463,4 @@ def _bodies(name: str, argument: Any) -> list[Any]:
     return [argument[-1]] if name in {*_REPEATS, "SUBPATTERN", "ASSERT", "ASSERT_NOT"} else []
 
 
-__all__ = ["Reading", "ShapeInfo", "Shapes", "Target"]
+__all__ = ["Reading", "ShapeInfo", "Shapes", "Target", "runs_queries"]

@@ -4,17 +4,16 @@ Settings come from the environment. ``vetgraph serve`` runs this under granian; 
 """
 
 import gc
-import logging
 import sys
 
 from vetgraph.settings import from_env
 from vetgraph.web import create_app
-from vetgraph.web.front import Front, Quiet
+from vetgraph.web.front import Front, be_quiet
 from vetgraph.web.state import backend_of
 
 # The loop must not wait long for a thread that renders a page: a fifth of the usual time.
 sys.setswitchinterval(0.001)
-logging.getLogger("_granian").addFilter(Quiet())
+be_quiet()
 
 _settings = from_env()
 app = Front(create_app(_settings), backend_of(_settings), _settings)

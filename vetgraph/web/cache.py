@@ -32,6 +32,7 @@ _PIECE: Final = re.compile(
     r"""[^<"'\# \t\r\n]+ | [ \t\r\n]+ | <[^<>"{}|^`\\'\x00-\x20]*> | "[^"\\\n\r]*" | '[^'\\\n\r]*' | \#[^\n\r]* | .""",
     re.VERBOSE | re.DOTALL,
 )
+_COMPARISON: Final = re.compile(r"<(?![A-Za-z][A-Za-z0-9+.-]*://)[^<>\s]*#")
 _WHITE: Final = frozenset(" \t\r\n")
 _QUOTES: Final = frozenset("\"'")
 _DOUBTFUL: Final = re.compile(r"""\\|"{3}|'{3}|<[^<>"\s]*'""")
@@ -40,9 +41,8 @@ _DOUBTFUL: Final = re.compile(r"""\\|"{3}|'{3}|<[^<>"\s]*'""")
 def canonical(text: str) -> str:
     """Return a query without comments and superfluous white space; two texts with one result mean the same.
 
-    Where it is not certain what is a comment, a string or an IRI, the text stays as it is. In a text with expressions
-    line ends stay line ends: ``?a<b:c#d>`` looks like an IRI here, while the parser may compare and read a comment,
-    which ends with its line.
+    Where it is not certain what is a comment, a string or an IRI, the text stays as it is. Where an IRI may be none,
+    line ends stay line ends: ``?a <b:c#d>`` may compare, and comment up to the end of its line.
     """
     if not _LOOSE.search(text):
         return text
@@ -50,7 +50,7 @@ def canonical(text: str) -> str:
         return _SPACE.sub(" ", text).strip()
     if _DOUBTFUL.search(text):
         return text
-    line_end = "\n" if "(" in text else " "
+    line_end = "\n" if "(" in text and _COMPARISON.search(text) else " "
     shortened = []
     for piece in _PIECE.findall(text):
         if piece in _QUOTES:

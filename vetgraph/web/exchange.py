@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final
 
-from vetgraph.errors import Cancelled, TooLarge, VetgraphError
+from vetgraph.errors import Cancelled, RequestError, TooLarge, VetgraphError
 from vetgraph.media import HTML
 from vetgraph.web import headers as said
 from vetgraph.web.accept import wants_page
@@ -49,6 +49,14 @@ class Cut(Exception):
     """Raised to the server to have it cut the connection: what was sent is not the whole answer."""
 
 
+class Unfinished(RequestError):
+    """The request's body did not come in full, or not in time."""
+
+    status = 408
+    slug = "request-timeout"
+    title = "Request Timeout"
+
+
 class Exchange:
     """A request and what becomes of it."""
 
@@ -79,12 +87,20 @@ class Exchange:
         client = self.scope.get("client")
         return client[0] if client else ""
 
+    @property
+    def has_body(self) -> bool:
+        """Whether the request comes with a body."""
+        return self.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in self.headers
+
     def header(self, name: bytes) -> str:
         """Return the value of a header, empty where it is not there."""
         return self.headers.get(name, b"").decode("latin-1")
 
     async def body(self, limit: int) -> bytes:
-        """Return the request's body. Raises TooLarge, before it is read where its length is told; Cut."""
+        """Return the request's body.
+
+        Raises TooLarge, before it is read where its length is told; Unfinished where it does not come in full.
+        """
         told = self.headers.get(b"content-length", b"0")
         if told.isdigit() and int(told) > limit:
             raise _too_large(limit)
@@ -92,14 +108,14 @@ class Exchange:
             async with asyncio.timeout(UPLOAD):
                 return await self._read(limit)
         except TimeoutError:
-            raise Cut("the body did not arrive in time") from None
+            raise Unfinished(f"The body did not arrive within {UPLOAD:g} s; send it again.") from None
 
     async def _read(self, limit: int) -> bytes:
         pieces, size, more = [], 0, True
         while more:
             message = await self._receive()
             if message["type"] != "http.request":
-                raise Cut("the client went before its request was whole")
+                raise Unfinished("The request ended before its body was whole; send it again.")
             piece, more = message.get("body", b""), message.get("more_body", False)
             size += len(piece)
             if size > limit:

@@ -24,6 +24,7 @@ from vetgraph.web.threads import Threads
 
 SPARQL: Final = "/sparql"
 ASKED: Final = ("GET", "HEAD", "POST")
+READS: Final = ("GET", "HEAD")
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Front:
         self._asker = Asker(backend, self.cache, self.watch, settings)
         self._threads = Threads(app, backend, self.cache, self.watch, settings)
         self._service: Service = state_of(app)
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or do what start-up and end ask for."""
@@ -50,19 +52,29 @@ class Front:
 
     async def _answer(self, exchange: Exchange) -> None:
         try:
+            if exchange.method in READS and exchange.has_body:
+                # Nobody reads it, but who sends it reads no answer before it is taken.
+                exchange.taken = await exchange.body(self._settings.max_body)
             sparql = exchange.scope["path"] == SPARQL and exchange.method in ASKED
             if not (sparql and await self._asker.handle(exchange)):
                 await self._threads.handle(exchange)
         except VetgraphError as error:
             if error.status >= EngineError.status and not isinstance(error, Unavailable):
                 log.error("%s", error.detail, exc_info=error)
-            await exchange.problem(error)
+            await self._tell(exchange, error)
         except Cut:
             raise
         except Exception as error:
             number = uuid.uuid4().hex[:12]
             log.error("unforeseen fault %s", number, exc_info=error)
-            await exchange.problem(Unforeseen(number))
+            await self._tell(exchange, Unforeseen(number))
+
+    async def _tell(self, exchange: Exchange, error: VetgraphError) -> None:
+        """Tell a client of an error: a person on a page."""
+        if exchange.wants_page and not exchange.started:
+            await exchange.whole(*await self._threads.explain(exchange, error))
+        else:
+            await exchange.problem(error)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Start the engine before the first request, end it after the last (ASGI lifespan)."""
@@ -71,6 +83,7 @@ class Front:
             if message["type"] == "lifespan.startup":
                 await self._start(send)
             elif message["type"] == "lifespan.shutdown":
+                await self._threads.rooms.close()
                 await self.backend.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -83,6 +96,7 @@ class Front:
             await send({"type": "lifespan.startup.failed", "message": error.detail})
             return
         self._service.engine = Bridge.here(self.backend)
+        self._threads.rooms.start()
         await send({"type": "lifespan.startup.complete"})
 
 
@@ -94,9 +108,18 @@ class Unforeseen(VetgraphError):
 
 
 class Quiet(logging.Filter):
-    """Keeps the server from logging connections that were cut on purpose, and requests whose client has gone."""
+    """Keeps the server from logging connections that were cut on purpose, and requests whose client has gone.
+
+    It tells them by the traceback at the end of its message.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether a record is to be logged."""
-        kind = record.exc_info[0] if record.exc_info else None
-        return kind is None or kind.__name__ not in ("Cut", "CancelledError")
+        last = record.getMessage().rstrip().rpartition("\n")[2]
+        return not last.partition(":")[0].endswith(("Cut", "CancelledError"))
+
+
+def be_quiet() -> None:
+    """Have the server's handlers leave out what is no news; a logger's own filter would not see its children's."""
+    for handler in logging.getLogger("_granian").handlers:
+        handler.addFilter(Quiet())

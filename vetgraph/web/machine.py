@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import gzip
 import json
+import os
+import tempfile
+import threading
+from functools import lru_cache, partial
+from hashlib import sha256
+from pathlib import Path
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request, send_file
 
 from vetgraph import about, media, results
+from vetgraph.engine.dumping import made, write, write_apart
 from vetgraph.errors import VetgraphError
-from vetgraph.web.negotiation import accepted, cacheable, respond, root_url
+from vetgraph.store import GraphStore
+from vetgraph.versions import Layout
+from vetgraph.web.negotiation import accepted, cacheable, kept, respond, root_url
 from vetgraph.web.state import service
 
 blueprint = Blueprint("machine", __name__)
 
-DUMPS = {"trig": media.TRIG, "nq": media.N_QUADS}
+_WRITING = threading.Lock()
 
 
 @blueprint.get("/.well-known/void")
@@ -28,10 +36,48 @@ def void() -> Response:
 @blueprint.get("/dump.<any(trig, nq):suffix>.gz")
 def dump(suffix: str) -> Response:
     """Answer with all named graphs, compressed; the same bytes for the same version."""
-    body = gzip.compress(results.write_quads(service().store.dump(), DUMPS[suffix]), mtime=0)
-    response = respond(body, "application/gzip")
-    response.headers["Content-Disposition"] = f"attachment; filename=vetgraph-{service().version}.{suffix}.gz"
-    return cacheable(response, vary="")
+    store = service().store
+    version = store.version
+    stamp = service().engine.stamp if service().settings.endpoint else f"{version.number} {version.built.isoformat()}"
+    tag = f"v{version.number}-{sha256(f'{stamp} {suffix}'.encode()).hexdigest()[:20]}"
+    with _WRITING:
+        # One at a time; an open file may be read on when a newer version's takes its place.
+        file = made(_folder() / f"{tag}.{suffix}.gz", partial(_write, store, suffix)).open("rb")
+    response = send_file(
+        file,
+        "application/gzip",
+        as_attachment=True,
+        download_name=f"vetgraph-{version.number}.{suffix}.gz",
+        etag=False,
+        last_modified=version.built,
+    )
+    response.content_length = os.fstat(file.fileno()).st_size
+    response.set_etag(tag)
+    return kept(response, vary="").make_conditional(request)  # type: ignore[return-value]
+
+
+def _write(store: GraphStore, suffix: str, path: Path) -> None:
+    folder, number = service().settings.store, store.version.number
+    if not service().settings.endpoint and Layout(folder).checkpoint(number).is_dir():
+        write_apart(folder, number, suffix, path)
+    else:
+        write(store, suffix, path)
+
+
+def _folder() -> Path:
+    """Return the folder for dumps: the store's own, where we may write there."""
+    settings = service().settings
+    folder = settings.store / "dumps"
+    if not settings.endpoint and settings.store.is_dir() and os.access(settings.store, os.W_OK):
+        folder.mkdir(exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    return Path(_temporary().name)
+
+
+@lru_cache(1)
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="vetgraph-dumps-")
 
 
 @blueprint.get("/healthz")

@@ -43,6 +43,7 @@ WHOLE: Final[Json] = {"type": "integer", "minimum": 0}
 FACTS: Final[Mapping[str, Json]] = {
     "line": WHOLE,
     "column": WHOLE,
+    "hint": TEXT,
     "parameter": TEXT,
     "file": TEXT,
     "text": TEXT,
@@ -52,6 +53,7 @@ FACTS: Final[Mapping[str, Json]] = {
     "unit": TEXT,
     "stage": TEXT,
     "cpu": {"type": "number"},
+    "memory": WHOLE,
     "rows": WHOLE,
     "bytes": WHOLE,
     "retry_after": {"type": "number"},
@@ -104,7 +106,7 @@ def _problem(kind: type[VetgraphError]) -> Json:
         "title": kind.title,
         "description": " ".join((kind.__doc__ or "").split()),
         "type": "object",
-        "properties": {**fixed, "title": TEXT, "detail": TEXT, **{name: FACTS[name] for name in facts}},
+        "properties": {**fixed, "title": TEXT, "detail": TEXT, **{name: FACTS.get(name, {}) for name in facts}},
         "required": ["type", "title", "status", "detail"],
     }
 

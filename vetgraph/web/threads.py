@@ -1,14 +1,14 @@
-"""The Flask application behind the front: run in threads, its public answers kept.
+"""The Flask application behind the front: its public answers are kept, its pages made in processes of their own.
 
-Pages have threads of their own, apart from what waits for the engine, so that neither takes the other's share. The body
-of a request is read before, within its bounds; a client that does not take its answer is left waiting without a thread.
+What waits for the engine runs in threads of the front. The body of a request is read before, within its bounds; a
+client that does not take its answer is left waiting without a thread or a process.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, cast
 from urllib.parse import quote_from_bytes
@@ -20,12 +20,14 @@ from vetgraph.engine.backend import Backend, new_id
 from vetgraph.errors import Busy, TooManyRequests, VetgraphError
 from vetgraph.settings import Settings
 from vetgraph.web import headers as said
+from vetgraph.web import problems
 from vetgraph.web.asking import is_private, serve
 from vetgraph.web.cache import Cache, Header, Kept
 from vetgraph.web.exchange import Cut, Exchange, Message, Receive, Scope, Watch
+from vetgraph.web.rooms import Rooms
 
-PAGES: Final = 8
-"""Threads for the site's pages."""
+PAGES: Final = 2
+"""Threads for the site's pages, where no processes can be had for them."""
 
 WAITING: Final = 16
 """Threads for what waits for the engine: pages with answers, changes, saved queries."""
@@ -33,8 +35,8 @@ WAITING: Final = 16
 CROWD: Final = 64
 """Requests that may wait for a thread, for each of the two."""
 
-ENGINE: Final = ("/sparql", "/store", "/api/", "/queries/", "/validate", "/submissions", "/dump")
-"""Addresses under which Flask waits for the engine, or reads much."""
+HERE: Final = ("/sparql", "/store", "/queries/running", "/healthz", "/readyz")
+"""Addresses under which Flask waits for the engine, or is done at once."""
 
 PIECES: Final = 128
 """Pieces of an answer that wait for a slow client before its thread does."""
@@ -82,46 +84,83 @@ class Threads:
     """Answers requests by the Flask application."""
 
     def __init__(self, app: Flask, backend: Backend, cache: Cache, watch: Watch, settings: Settings) -> None:
+        self.rooms = Rooms(watch, settings)
+        self._app = app
+        self._pending: dict[Hashable, asyncio.Future[None]] = {}
         self._pages = Door(app, PAGES)
         self._engine = Door(app, WAITING)
         self._backend = backend
         self._cache = cache
         self._watch = watch
         self._settings = settings
+        self._room = min(LARGEST, cache.largest)
 
     async def handle(self, exchange: Exchange) -> None:
-        """Answer a request. Raises TooLarge, Busy, Cut."""
+        """Answer a request. Raises TooLarge, Busy, TooManyRequests, Unfinished, LimitExceeded, EngineError, Cut."""
         alias: Hashable = None
         if exchange.method in READS and not is_private(exchange):
             alias = (exchange.scope["path"], exchange.query, *(exchange.headers.get(name) for name in _NAMED))
-            kept = self._cache.recall(alias, self._stamp())
-            if kept is not None:
-                await serve(exchange, kept)
+            if await self._remembered(exchange, alias):
                 return
         body = exchange.taken
         if body is None:
             body = await exchange.body(self._settings.max_body)
-        await self._run(exchange, body, alias)
+        if alias is None:
+            await self._run(exchange, body, None)
+            return
+        done = self._pending[alias] = asyncio.get_running_loop().create_future()
+        try:
+            await self._run(exchange, body, alias)
+        finally:
+            if self._pending.get(alias) is done:
+                del self._pending[alias]
+            done.set_result(None)
+
+    async def _remembered(self, exchange: Exchange, alias: Hashable) -> bool:
+        """Answer from the cache, once somebody else's answer to the same is there; return whether that was so."""
+        pending = self._pending.get(alias)
+        if pending is not None:
+            await asyncio.wait([pending], timeout=self._settings.query_timeout)
+        kept = self._cache.recall(alias, self._stamp())
+        if kept is not None:
+            await serve(exchange, kept)
+        return kept is not None
 
     async def _run(self, exchange: Exchange, body: bytes, alias: Hashable) -> None:
-        waits = exchange.scope["path"].startswith(ENGINE)
-        door = self._engine if waits else self._pages
-        reply = Reply(exchange, min(LARGEST, self._cache.largest) if alias else 0)
+        here = exchange.scope["path"].startswith(HERE)
         stamp = self._stamp()
+        reply = Reply(exchange, lambda kept: self._keep(alias, stamp, kept), most=self._room if alias else 0)
+        if here or not self.rooms.open:
+            await self._in_thread(self._engine if here else self._pages, exchange, body, reply)
+        elif not await self.rooms.answer(exchange, body, reply):
+            await self._in_thread(self._engine, exchange, body, reply)
+        if reply.stuck:
+            raise Cut("the client did not take its answer")
+
+    async def _in_thread(self, door: Door, exchange: Exchange, body: bytes, reply: Reply) -> None:
         scope = _scope(exchange.scope, body)
         with door.enter(exchange.client):
-            if waits and exchange.method in READS:
+            if exchange.method in READS:
                 self._follow(exchange, scope)
             try:
                 await door.run(scope, _once(body), reply.send)
             finally:
                 self._watch.leave(exchange)
-        if reply.stuck:
-            raise Cut("the client did not take its answer")
-        if alias is not None and stamp == self._stamp():
-            kept = reply.kept(stamp, self._backend)
-            if kept is not None:
-                self._cache.put(alias, kept, alias)
+
+    async def explain(self, exchange: Exchange, error: VetgraphError) -> tuple[int, list[Header], bytes]:
+        """Return the page that tells a browser of an error: its status, its headers and its text."""
+        return await asyncio.to_thread(_explained, self._app, exchange, error)
+
+    def _keep(self, alias: Hashable, stamp: str, reply: Reply) -> None:
+        """Keep an answer, if it is public, whole, tagged, and of the version that was current all the time."""
+        headers = dict(reply.headers)
+        tag, control = headers.get(b"etag"), headers.get(b"cache-control", b"")
+        if reply.status != 200 or reply.size > self._room or tag is None or not stamp or stamp != self._stamp():
+            return
+        if b"public" not in control or b"set-cookie" in headers:
+            return
+        if headers.get(VERSION) == str(self._backend.version.number).encode():
+            self._cache.put(alias, Kept(stamp, reply.headers, b"".join(reply.pieces), tag), alias)
 
     def _follow(self, exchange: Exchange, scope: Scope) -> None:
         """Have the query of a page end when the client goes away: under an id that is given to it here."""
@@ -144,25 +183,28 @@ class Threads:
 class Reply:
     """What the application answers, on its way to the client and perhaps into the cache.
 
-    A client that does not take a piece for long gets no more; the thread is not kept waiting for it.
+    ``keep`` is called when all of it is there, before its end leaves; ``most`` bytes are gathered for that. A client
+    that does not take a piece for long gets no more; the thread is not kept waiting for it.
     """
 
-    def __init__(self, exchange: Exchange, most: int) -> None:
-        self._exchange = exchange
-        self._most = most
-        self._status = 0
-        self._headers: list[Header] = []
-        self._pieces: list[bytes] = []
-        self._size = 0
+    def __init__(self, exchange: Exchange, keep: Callable[[Reply], None], *, most: int) -> None:
+        self.status = 0
+        self.headers: list[Header] = []
+        self.pieces: list[bytes] = []
+        self.size = 0
         self.stuck = False
+        self._exchange = exchange
+        self._keep: Callable[[Reply], None] | None = keep if most and exchange.method == "GET" else None
+        self._most = most
+        self._length = -1
 
     async def send(self, message: Message) -> None:
         """Send a message of the application to the client."""
         if message["type"] == "http.response.start":
-            self._status, self._headers = message["status"], list(message["headers"])
-        elif self._size <= self._most:
-            self._pieces.append(message.get("body", b""))
-            self._size += len(self._pieces[-1])
+            self.status, self.headers = message["status"], list(message["headers"])
+            self._length = int(dict(self.headers).get(b"content-length", b"-1"))
+        else:
+            self._gather(message)
         if self.stuck:
             return
         try:
@@ -170,17 +212,27 @@ class Reply:
         except TimeoutError:
             self.stuck = True
 
-    def kept(self, stamp: str, backend: Backend) -> Kept | None:
-        """Return the answer to be kept, if it is public, whole, tagged, and of the version that is current."""
-        headers = dict(self._headers)
-        if self._status != 200 or self._exchange.method != "GET" or self._size > self._most or not stamp:
-            return None
-        tag, control = headers.get(b"etag"), headers.get(b"cache-control", b"")
-        if tag is None or b"public" not in control or b"set-cookie" in headers:
-            return None
-        if headers.get(VERSION) != str(backend.version.number).encode():
-            return None
-        return Kept(stamp, self._headers, b"".join(self._pieces), tag)
+    def _gather(self, message: Message) -> None:
+        piece = message.get("body", b"")
+        self.size += len(piece)
+        if self._keep is None:
+            return
+        if self.size > self._most:
+            self._keep, self.pieces = None, []
+            return
+        self.pieces.append(piece)
+        if self.size == self._length or not message.get("more_body", False):
+            keep, self._keep = self._keep, None
+            keep(self)
+
+
+def _explained(app: Flask, exchange: Exchange, error: VetgraphError) -> tuple[int, list[Header], bytes]:
+    names = (b"accept", b"accept-language", b"host")
+    told = [(name.decode(), exchange.header(name)) for name in names if name in exchange.headers]
+    with app.test_request_context(exchange.scope["path"], headers=told):
+        response = app.process_response(problems.on_known(error))
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+    return response.status_code, headers, response.get_data()
 
 
 def _scope(scope: Scope, body: bytes) -> Scope:

@@ -1,33 +1,39 @@
-"""Validate submitted RDF: for scripts by ``POST /validate``, for people by the form of the same address."""
+"""Validate submitted RDF: for scripts by ``POST /validate``, for people by the form of the same address.
+
+What is handed in is neither parsed nor judged here but by a worker, under the limits that a query has.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator
+from typing import Any
 
 from flask import Blueprint, Response, request
 
 from vetgraph import about, media
-from vetgraph.errors import BadParameter, NotAcceptable, RequestError, TooLarge
+from vetgraph.engine.bridge import SyncAnswer
+from vetgraph.engine.jobs import ValidateJob
+from vetgraph.engine.judging import PAGE
+from vetgraph.errors import BadParameter, LimitExceeded, NotAcceptable, RequestError, TooLarge
 from vetgraph.media import HTML
-from vetgraph.validation import FORMS, Report, Shapes, Submission, read, render, validate
+from vetgraph.validation import FORMS
 from vetgraph.vocab import BASE, LANGUAGES
 from vetgraph.web import pages
 from vetgraph.web.negotiation import respond
 from vetgraph.web.problems import problem_of
+from vetgraph.web.protocol import seconds
+from vetgraph.web.sparql import asking
 from vetgraph.web.state import service
 
 blueprint = Blueprint("validation", __name__)
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
+CONTEXT = BASE + "context.jsonld"
 
-@dataclass(frozen=True)
-class Upload:
-    """What a request hands in: data, shapes of its own or none, and whether the store is the context."""
-
-    data: Submission
-    shapes: Shapes
-    in_context: bool
+Document = tuple[str, str, bytes]
+"""Media type or suffix (empty where the name tells), name, and bytes of what was handed in."""
 
 
 @blueprint.get("/validate")
@@ -42,20 +48,44 @@ def submit() -> Response:
     choice = _report_format()
     if choice == "html":
         return _as_page()
-    return respond(render(_judge(_upload()), choice, language=_language()), _content_type(choice))
+    answer = _judged(choice)
+    if answer.whole is not None:
+        return respond(answer.whole, _content_type(choice))
+    response = Response(_pieces(answer), content_type=_content_type(choice))
+    response.call_on_close(answer.close)
+    return response
 
 
 def _as_page() -> Response:
     try:
-        return respond(pages.validate_page(request.form, _judge(_upload()), None), HTML.header)
-    except RequestError as error:
+        with _judged(PAGE) as answer:
+            report: dict[str, Any] = json.loads(answer.read())
+        return respond(pages.validate_page(request.form, report, None), HTML.header)
+    except (RequestError, LimitExceeded) as error:
         page = pages.validate_page(request.form, None, problem_of(error))
         return respond(page, HTML.header, status=error.status)
 
 
-def _judge(upload: Upload) -> Report:
-    context = service().context() if upload.in_context else None
-    return validate(upload.data, upload.shapes, context, language=_language())
+def _pieces(answer: SyncAnswer) -> Iterator[bytes]:
+    with answer:
+        yield from answer
+
+
+def _judged(form: str) -> SyncAnswer:
+    """Have a worker judge what was handed in; return the report in a form."""
+    state = service()
+    in_context = _in_context()
+    data, shapes = _documents()
+    published = state.version
+    job = ValidateJob(
+        (data,) if shapes is None else (data, shapes),
+        version=published if in_context else None,
+        form=form,
+        language=_language(),
+        contexts=_contexts(data, shapes),
+    )
+    caller = asking(seconds({"timeout": request.values.getlist("timeout")}, state.settings), at=published)
+    return state.engine.answer(job, caller)
 
 
 def _content_type(choice: str) -> str:
@@ -85,48 +115,54 @@ def _language() -> str:
     return request.values.get("lang") or request.accept_languages.best_match(LANGUAGES) or "en"
 
 
-def _upload() -> Upload:
+def _in_context() -> bool:
     context = request.values.get("context", "store")
     if context not in ("store", "none"):
         raise BadParameter(f"context is {context!r}; give `store` or `none`.", parameter="context")
-    shapes = service().shapes
-    given = _part("shapes")
-    if given is not None:
-        shapes = shapes.uploaded(given)
+    return context == "store"
+
+
+def _documents() -> tuple[Document, Document | None]:
+    """Return the data, and the shapes where there are some."""
     data = _part("data") if request.mimetype in FORM_TYPES else _body()
     if data is None:
         raise BadParameter("Hand in RDF as the body, as the file `data`, or as `text` in the form.", parameter="data")
-    return Upload(data, shapes, context == "store")
+    return data, _part("shapes")
 
 
-def _limit() -> int:
-    return service().settings.max_body
+def _contexts(*documents: Document | None) -> dict[str, object]:
+    """Return our own JSON-LD context by its address, where a document names it: it is not fetched but known."""
+    if any(each is not None and CONTEXT.encode() in each[2] for each in documents):
+        return {CONTEXT: about.jsonld_context(service().store)}
+    return {}
 
 
-def _read(data: bytes, kind: str | None, name: str) -> Submission:
-    """Return what was handed in; JSON-LD may name our own context, which is not fetched but known."""
-    own = {BASE + "context.jsonld": about.jsonld_context(service().store)}
-    return read(data, kind, name, limit=_limit(), contexts=own)
+def _measured(kind: str | None, name: str, data: bytes) -> Document:
+    limit = service().settings.max_body
+    if len(data) > limit:
+        raise TooLarge(f"{name} has {len(data):,} bytes; at most {limit:,} are read. Submit it in parts.", limit=limit)
+    return kind or "", name, data
 
 
-def _body() -> Submission:
-    if request.content_length and request.content_length > _limit():
-        raise TooLarge(f"The body has {request.content_length} bytes; the limit is {_limit()}.", limit=_limit())
+def _body() -> Document:
+    limit = service().settings.max_body
+    if request.content_length and request.content_length > limit:
+        raise TooLarge(f"The body has {request.content_length} bytes; the limit is {limit}.", limit=limit)
     if not request.get_data():
         raise BadParameter("The body is empty: POST the RDF that is to be checked.", parameter="data")
-    return _read(request.get_data(), request.mimetype or media.TURTLE.type, "body")
+    return _measured(request.mimetype or media.TURTLE.type, "body", request.get_data())
 
 
-def _part(name: str) -> Submission | None:
+def _part(name: str) -> Document | None:
     """Return the RDF that a form hands in as a file, or as text in a field of the same name."""
     file = request.files.get(name)
     if file is not None and file.filename:
         kind = request.form.get(f"{name}-format") or None
         known = file.mimetype if media.by_type(file.mimetype or "") else None
-        return _read(file.read(), kind or known, file.filename)
+        return _measured(kind or known, file.filename, file.read())
     text = request.form.get(name) or (request.form.get("text") if name == "data" else None)
     if text:
         kind = request.form.get(f"{name}-format") or request.form.get("format") or "ttl"
         # Browsers send line ends as CRLF; columns and lines are those that the editor sees.
-        return _read(text.replace("\r\n", "\n").encode(), kind, "text")
+        return _measured(kind, "text", text.replace("\r\n", "\n").encode())
     return None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from vetgraph.errors import QuerySyntaxError
 from vetgraph.isolation import isolated
 from vetgraph.syntax import Draft, Edit, Token, in_expressions, partners, tokens
 
@@ -41,7 +42,7 @@ def with_empty_paths(draft: Draft, ask: Ask) -> Draft:
     edits = []
     for statement in _statements(found):
         written = _written(statement)
-        if written and not ask(_question(draft.text, found, statement.constant)):
+        if written and not _is_known(draft.text, found, statement.constant, ask):
             edits.append(Edit(found[statement.begin].start, found[statement.end - 1].end, written))
     return draft.edited(edits)
 
@@ -59,6 +60,14 @@ class _Statement:
     def constant(self) -> str:
         """The end that is no variable."""
         return self.object if _is_variable(self.subject) else self.subject
+
+
+def _is_known(text: str, found: Sequence[Token], term: str, ask: Ask) -> bool:
+    """Return whether the data that a query sees hold a term as a node; also where the query itself does not parse."""
+    try:
+        return ask(_question(text, found, term))
+    except (SyntaxError, QuerySyntaxError):
+        return True
 
 
 def _is_variable(text: str) -> bool:
