@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import CROSS, LOOK_UP, TOKEN, Client, Reply, Tree
+from .conftest import CROSS, ENDLESS, LOOK_UP, TOKEN, Client, Reply, Tree
 
 MIDDLING = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o . VALUES ?x { %s } FILTER(STRLEN(STR(?o)) > ?x) }"
 """A query that takes some tenths of a second: longer than a quick one may, far from its limit."""
@@ -124,7 +124,9 @@ def test_a_client_that_waits_for_its_turn_and_goes_is_forgotten(
     tight_server: str, eventually: Callable[..., None]
 ) -> None:
     clients = [Client(tight_server, f"127.0.0.{50 + n}") for n in range(4)]
-    sockets = [client.open_query(f"SELECT (COUNT(*) AS ?n{n}) {CROSS}", timeout=20) for n, client in enumerate(clients)]
+    sockets = [
+        client.open_query(f"SELECT (COUNT(*) AS ?n{n}) {ENDLESS}", timeout=20) for n, client in enumerate(clients)
+    ]
     eventually(lambda: len(clients[0].running()) == 4, what="their arrival")
     for sock in sockets:
         sock.close()
@@ -135,7 +137,8 @@ def test_a_client_with_too_much_under_way_is_told_when_to_come_back(
     tight_server: str, eventually: Callable[..., None]
 ) -> None:
     me, other = Client(tight_server), Client(tight_server, "127.0.0.60")
-    sockets = [me.open_query(f"SELECT (COUNT(*) AS ?m{n}) {CROSS}", timeout=20) for n in range(3)]
+    eventually(lambda: not me.running(), what="the end of what was before")
+    sockets = [me.open_query(f"SELECT (COUNT(*) AS ?m{n}) {ENDLESS}", timeout=20) for n in range(3)]
     try:
         eventually(lambda: len(me.running()) == 3, what="their arrival")
         refused = me.ask(LOOK_UP)
@@ -151,8 +154,9 @@ def test_a_client_with_too_much_under_way_is_told_when_to_come_back(
 
 def test_a_service_with_too_much_under_way_says_so(tight_server: str, eventually: Callable[..., None]) -> None:
     clients = [Client(tight_server, f"127.0.0.{70 + n}") for n in range(7)]
+    eventually(lambda: not clients[0].running(), what="the end of what was before")
     sockets = [
-        client.open_query(f"SELECT (COUNT(*) AS ?b{n}) {CROSS}", timeout=20) for n, client in enumerate(clients[:6])
+        client.open_query(f"SELECT (COUNT(*) AS ?b{n}) {ENDLESS}", timeout=20) for n, client in enumerate(clients[:6])
     ]
     try:
         eventually(lambda: len(clients[0].running()) == 6, what="their arrival")
@@ -168,8 +172,9 @@ def test_a_service_with_too_much_under_way_says_so(tight_server: str, eventually
 def test_what_takes_long_takes_turns_at_its_places(tight_server: str, eventually: Callable[..., None]) -> None:
     # One quick place, two where a query stays for a while, two for long ones: the sixth has to wait.
     clients = [Client(tight_server, f"127.0.0.{80 + n}") for n in range(6)]
+    eventually(lambda: not clients[0].running(), what="the end of what was before")
     sockets = [
-        client.open_query(f"SELECT (COUNT(*) AS ?w{n}) {CROSS}", timeout=20) for n, client in enumerate(clients[:5])
+        client.open_query(f"SELECT (COUNT(*) AS ?w{n}) {ENDLESS}", timeout=20) for n, client in enumerate(clients[:5])
     ]
     try:
         eventually(lambda: len(clients[0].running()) == 5, what="their arrival")

@@ -7,6 +7,7 @@ import gzip
 import rdflib
 from flask.testing import FlaskClient
 
+from vetgraph.settings import Settings
 from vetgraph.store import GraphStore
 
 VOID = rdflib.Namespace("http://rdfs.org/ns/void#")
@@ -35,6 +36,18 @@ def test_the_dump_holds_every_graph_and_is_the_same_each_time(client: FlaskClien
     dataset.parse(data=gzip.decompress(client.get("/dump.trig.gz").data), format="trig")
     names = {str(g.identifier) for g in dataset.graphs()} - {"urn:x-rdflib:default"}
     assert names == set(store.graphs())
+
+
+def test_a_dump_is_made_once_for_a_version(client: FlaskClient, config: Settings) -> None:
+    first = client.get("/dump.nq.gz")
+    (file,) = (config.store / "dumps").glob("*.nq.gz")
+    assert first.data == file.read_bytes()
+    assert first.content_length == file.stat().st_size
+    made = file.stat().st_mtime_ns
+    again = client.get("/dump.nq.gz", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    assert client.get("/dump.nq.gz").data == first.data
+    assert file.stat().st_mtime_ns == made
 
 
 def test_health_and_readiness(client: FlaskClient, store: GraphStore) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -200,3 +201,30 @@ def test_a_query_in_shapes_that_never_ends_is_ended(start_server: Callable[..., 
         assert caught.value.status == 503
         assert json.load(caught.value)["type"] == "/problems/limit-exceeded"
         assert time.monotonic() - started < 4
+
+
+def test_a_heavy_validation_is_ended_and_keeps_nobody_waiting(start_server: Callable[..., Any]) -> None:
+    acts = "".join(f'<http://example.org/{n}> a vet:LegalAct ; vet:actDate "x{n}" .\n' for n in range(19_000))
+    refused: list[tuple[int, str]] = []
+
+    def submit(url: str) -> None:
+        heavy = urllib.request.Request(
+            f"{url}/validate?timeout=3", (PREFIXES + acts).encode(), {"Content-Type": "text/turtle"}
+        )
+        try:
+            urllib.request.urlopen(heavy, timeout=30).close()
+        except urllib.error.HTTPError as error:
+            with error:
+                refused.append((error.code, json.load(error)["type"]))
+
+    with start_server() as url:
+        heavy = threading.Thread(target=submit, args=(url,))
+        heavy.start()
+        longest = 0.0
+        while heavy.is_alive():
+            started = time.monotonic()
+            urllib.request.urlopen(f"{url}/sparql?query=ASK%7B%7D", timeout=30).close()
+            longest = max(longest, time.monotonic() - started)
+        heavy.join()
+    assert refused == [(503, "/problems/limit-exceeded")]
+    assert longest < 1.5

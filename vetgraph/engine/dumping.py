@@ -53,9 +53,12 @@ def made(path: Path, write: Callable[[Path], None]) -> Path:
 
 def write(store: GraphStore, suffix: str, path: Path) -> None:
     """Write a store's named graphs to a file, compressed: the same bytes for the same data."""
-    with path.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-        with io.BufferedWriter(cast("io.RawIOBase", packed), _BUFFER) as stream:
-            results.write_quads_to(stream, store.dump(), KINDS[suffix])
+    with (
+        path.open("wb") as file,
+        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,
+        io.BufferedWriter(cast("io.RawIOBase", packed), _BUFFER) as stream,
+    ):
+        results.write_quads_to(stream, store.dump(), KINDS[suffix])
 
 
 def write_apart(folder: Path, number: int, suffix: str, path: Path) -> None:

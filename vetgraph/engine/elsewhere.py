@@ -127,12 +127,13 @@ class Elsewhere(Pooled):
     # Jobs -------------------------------------------------------------------------------------------------------
 
     async def answer(self, job: QueryJob | ValidateJob, caller: Caller) -> Answer:
-        """Answer a query."""
+        """Answer a query, or judge data by shapes."""
         if caller.at not in (None, self.version.number):
             raise NotFound(f"A store elsewhere keeps one version only, which is {self.version.number} now.")
+        kind = "validate"
         if isinstance(job, QueryJob):
-            job = await self.granted(job, caller)
-        return await self.pool.outcome(self.pool.submit("query", job.text, encoded(job), caller))
+            job, kind = await self.granted(job, caller), "query"
+        return await self.pool.outcome(self.pool.submit(kind, job.text, encoded(job), caller))
 
     async def change(self, job: UpdateJob | StoreJob, intent: Intent, caller: Caller) -> Change:
         """Have the store make a change, one at a time; what it adds and removes, nobody counts."""

@@ -192,6 +192,9 @@ class Embedded(Pooled):
     def _load(self) -> None:
         """Load the data into memory in the background, where they fit and are not there."""
         version = self._version
+        if self._following.locked():
+            # The data are on their way to a newer version than the one that is read: this is not the time to judge.
+            return
         if version is None or self._loaded == version.number or (self._loading and not self._loading.done()):
             return
         if time.monotonic() < self._patience:
@@ -255,11 +258,12 @@ class Embedded(Pooled):
     # Jobs -------------------------------------------------------------------------------------------------------
 
     async def answer(self, job: QueryJob | ValidateJob, caller: Caller) -> Answer:
-        """Answer a query, or judge data against shapes that ask queries."""
+        """Answer a query, or judge data by shapes."""
         source = self._source(caller.at)
+        kind = "validate"
         if isinstance(job, QueryJob):
-            job = await self.granted(job, caller)
-        return await self.pool.outcome(self.pool.submit("query", job.text, encoded(job), caller, source))
+            job, kind = await self.granted(job, caller), "query"
+        return await self.pool.outcome(self.pool.submit(kind, job.text, encoded(job), caller, source))
 
     async def change(self, job: UpdateJob | StoreJob, intent: Intent, caller: Caller) -> Change:
         """Judge a change on the current version in a worker, and have the writer publish what comes of it."""

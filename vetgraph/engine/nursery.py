@@ -111,9 +111,7 @@ def can_fork() -> bool:
 class Zygote:
     """The front's end of one zygote process. All calls belong to one loop."""
 
-    def __init__(self, module: str = MODULE) -> None:
-        """``module`` is the program that is the zygote."""
-        self._module = module
+    def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._replies: deque[asyncio.Future[tuple[dict[str, Any], list[int]]]] = deque()
@@ -134,7 +132,7 @@ class Zygote:
         """Start the process."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            command = [sys.executable, "-m", self._module, "--fd", str(theirs.fileno())]
+            command = [sys.executable, "-m", MODULE, "--fd", str(theirs.fileno())]
             # Our own module and a number: nothing of a request gets into this command.
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)  # noqa: S603
         ours.setblocking(False)

@@ -71,8 +71,11 @@ BACKOFF: Final = 5.0
 DEATH: Final = 0.3
 """Seconds to wait for word of how a worker ended."""
 
-NOUNS: Final = {"query": "query", "update": "update", "store": "change"}
+NOUNS: Final = {"query": "query", "update": "update", "store": "change", "validate": "validation"}
 """What people call a job of a kind."""
+
+CHANGES: Final = ("update", "store")
+"""Jobs of those who have a token: they do not wait behind anybody's queries."""
 
 log = logging.getLogger(__name__)
 
@@ -122,13 +125,12 @@ class Station:
 class Pool:
     """Workers and the jobs for them. All calls belong to one loop."""
 
-    def __init__(self, sizes: Sizes, stages: tuple[Lane, ...] | None = None) -> None:
-        """``stages`` are lanes of another kind than those for queries."""
+    def __init__(self, sizes: Sizes) -> None:
         self.sizes = sizes
         self.reservoir = Reservoir()
         self.source: Source | None = None
         self.experience = Experience()
-        self._lanes = stages or lanes(sizes.workers)
+        self._lanes = lanes(sizes.workers)
         self._stations = [Station(lane) for lane in self._lanes]
         self._runs: dict[str, Run] = {}
         self._clients: dict[str, int] = {}
@@ -278,7 +280,7 @@ class Pool:
     def _enter(self, run: Run, *, first: bool = False) -> None:
         """Give a run its place, or let it wait for one."""
         station = self._stations[run.lane]
-        if not station.queue and station.may(run.caller.client):
+        if run.kind in CHANGES or (not station.queue and station.may(run.caller.client)):
             self._place(station, run)
             return
         station.queue.push(run.caller.client, run, first=first)
@@ -518,7 +520,7 @@ class Pool:
         if run.worker.lane <= run.lane:
             self._lower(run.worker, run.lane + 1)
         client = run.caller.client
-        if there.may(client):
+        if there.may(client) or run.kind in CHANGES:
             here.leave(client)
             run.lane += 1
             there.take(client)

@@ -190,12 +190,8 @@ class Zygote:
             for pidfd in self._workers:
                 os.close(pidfd)
             limits = Limits(**message.get("limits", {}))
-            self.work(sock, source, limits, network=bool(message.get("network")))
+            work(sock, source, limits, network=bool(message.get("network")))
         os._exit(0)
-
-    def work(self, sock: socket.socket, source: Callable[[], Source], limits: Limits, *, network: bool) -> None:
-        """Do what a worker is there for, in the child, until the socket closes."""
-        work(sock, source, limits, network=network)
 
     def _reap_all(self) -> None:
         for descriptor, _ in self._poll.poll(0):

@@ -11,8 +11,8 @@ from vetgraph.web import create_app
 from vetgraph.web.front import Front, be_quiet
 from vetgraph.web.state import backend_of
 
-# The loop must not wait long for a thread that renders a page: a fifth of the usual time.
-sys.setswitchinterval(0.001)
+# The loop must not wait long for a thread that renders a page: a tenth of the usual time.
+sys.setswitchinterval(0.0005)
 be_quiet()
 
 _settings = from_env()

@@ -83,7 +83,6 @@ class Front:
             if message["type"] == "lifespan.startup":
                 await self._start(send)
             elif message["type"] == "lifespan.shutdown":
-                await self._threads.rooms.close()
                 await self.backend.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -96,7 +95,6 @@ class Front:
             await send({"type": "lifespan.startup.failed", "message": error.detail})
             return
         self._service.engine = Bridge.here(self.backend)
-        self._threads.rooms.start()
         await send({"type": "lifespan.startup.complete"})
 
 

@@ -6,11 +6,14 @@ import json
 import os
 import tempfile
 import threading
+from collections.abc import Iterator
 from functools import lru_cache, partial
 from hashlib import sha256
+from http.client import NOT_MODIFIED
 from pathlib import Path
+from typing import IO
 
-from flask import Blueprint, Response, request, send_file
+from flask import Blueprint, Response, request
 
 from vetgraph import about, media, results
 from vetgraph.engine.dumping import made, write, write_apart
@@ -23,6 +26,8 @@ from vetgraph.web.state import service
 blueprint = Blueprint("machine", __name__)
 
 _WRITING = threading.Lock()
+
+_PIECE = 1 << 16
 
 
 @blueprint.get("/.well-known/void")
@@ -43,17 +48,22 @@ def dump(suffix: str) -> Response:
     with _WRITING:
         # One at a time; an open file may be read on when a newer version's takes its place.
         file = made(_folder() / f"{tag}.{suffix}.gz", partial(_write, store, suffix)).open("rb")
-    response = send_file(
-        file,
-        "application/gzip",
-        as_attachment=True,
-        download_name=f"vetgraph-{version.number}.{suffix}.gz",
-        etag=False,
-        last_modified=version.built,
-    )
+    response = Response(_pieces(file), content_type="application/gzip")
+    response.call_on_close(file.close)
+    response.headers["Content-Disposition"] = f"attachment; filename=vetgraph-{version.number}.{suffix}.gz"
     response.content_length = os.fstat(file.fileno()).st_size
+    response.last_modified = version.built
     response.set_etag(tag)
-    return kept(response, vary="").make_conditional(request)  # type: ignore[return-value]
+    kept(response, vary="").make_conditional(request)
+    if response.status_code == NOT_MODIFIED:
+        file.close()
+    return response
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_PIECE):
+            yield piece
 
 
 def _write(store: GraphStore, suffix: str, path: Path) -> None:

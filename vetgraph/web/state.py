@@ -25,10 +25,6 @@ from vetgraph.validation import Context, Shapes
 NAME: Final = "vetgraph"
 
 
-class NotHere(BaseException):
-    """The engine is in another process: whoever asked is to be answered there. No handler of errors is to take it."""
-
-
 class Service:
     """The state of one running service. Shared by threads; opens a new version when one is published."""
 
@@ -39,17 +35,14 @@ class Service:
         self._context: Context | None = None
         self._context_stamp = ""
         self._engine: Bridge | None = None
-        self._here = True
         self._lock = threading.Lock()
 
     @property
     def engine(self) -> Bridge:
         """The engine that answers queries and makes changes; where the front has none, one in a thread of its own.
 
-        Raises StoreError where it can't be started, NotHere in a process that makes pages.
+        Raises StoreError where it can't be started.
         """
-        if not self._here:
-            raise NotHere
         if self._engine is None:
             with self._lock:
                 if self._engine is None:
@@ -60,15 +53,6 @@ class Service:
     @engine.setter
     def engine(self, engine: Bridge) -> None:
         self._engine = engine
-
-    def prepare(self) -> None:
-        """Make ready what all processes that make pages share, in the one that they are forked from.
-
-        They have no engine. The store is opened by each: open, it has threads, and with threads there is no safe fork.
-        """
-        self._here = False
-        for _ in (self.queries, self.shapes):
-            pass
 
     def close(self) -> None:
         """End an engine in a thread of its own."""

@@ -229,9 +229,10 @@ def _expected_version(graph: str | None) -> int | None:
     return now.version
 
 
-def _known(tags: Iterable[str], graph: str | None) -> set[str]:
+def _known(tags: Iterable[str | None], graph: str | None) -> set[str]:
     """Return the states that tags of a graph stand for."""
-    found = (_TAG.fullmatch(tag) for tag in tags)
+    # An empty tag comes as None.
+    found = (_TAG.fullmatch(tag or "") for tag in tags)
     return {match["stamp"] for match in found if match and match["graph"] == _checksum(graph)}
 
 

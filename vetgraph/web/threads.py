@@ -1,15 +1,18 @@
-"""The Flask application behind the front: its public answers are kept, its pages made in processes of their own.
+"""The Flask application behind the front: run in threads, its public answers kept.
 
-What waits for the engine runs in threads of the front. The body of a request is read before, within its bounds; a
-client that does not take its answer is left waiting without a thread or a process.
+Pages have few threads of their own, apart from what waits for the engine: they compute, and the interpreter does one
+thing at a time. Clients take turns at them; who goes before its turn is forgotten, and what several ask for at once is
+made once. The body of a request is read before, within its bounds; a client that does not take its answer is left
+waiting without a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 from urllib.parse import quote_from_bytes
 
@@ -17,17 +20,17 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask
 
 from vetgraph.engine.backend import Backend, new_id
+from vetgraph.engine.scheduling import Turns
 from vetgraph.errors import Busy, TooManyRequests, VetgraphError
 from vetgraph.settings import Settings
 from vetgraph.web import headers as said
 from vetgraph.web import problems
-from vetgraph.web.asking import is_private, serve
+from vetgraph.web.asking import abandon, is_private, serve
 from vetgraph.web.cache import Cache, Header, Kept
 from vetgraph.web.exchange import Cut, Exchange, Message, Receive, Scope, Watch
-from vetgraph.web.rooms import Rooms
 
 PAGES: Final = 2
-"""Threads for the site's pages, where no processes can be had for them."""
+"""Threads for the site's pages."""
 
 WAITING: Final = 16
 """Threads for what waits for the engine: pages with answers, changes, saved queries."""
@@ -35,8 +38,8 @@ WAITING: Final = 16
 CROWD: Final = 64
 """Requests that may wait for a thread, for each of the two."""
 
-HERE: Final = ("/sparql", "/store", "/queries/running", "/healthz", "/readyz")
-"""Addresses under which Flask waits for the engine, or is done at once."""
+ENGINE: Final = ("/sparql", "/store", "/queries/running", "/validate", "/dump")
+"""Addresses under which Flask waits for the engine, or sends much."""
 
 PIECES: Final = 128
 """Pieces of an answer that wait for a slow client before its thread does."""
@@ -55,36 +58,80 @@ _ASCII: Final = bytes(range(0x21, 0x7F)).decode()
 
 
 class Door:
-    """Some threads of the application, and who is at them: one client has half of the room at most."""
+    """Some threads of the application, and who is at them or waits: clients take turns, each has half at most."""
 
     def __init__(self, app: Flask, threads: int) -> None:
         # Its types and ours say the same in different words.
         self.run: Any = WSGIMiddleware(cast(Any, app.wsgi_app), workers=threads, send_queue_size=PIECES)
-        self._most = threads + CROWD
-        self._inside: dict[str, int] = {}
+        self._threads = threads
+        self._queue: Turns[asyncio.Future[None]] = Turns()
+        self._inside: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()
 
-    @contextmanager
-    def enter(self, client: str) -> Iterator[None]:
-        """Count a client in. Raises Busy where there is no room, TooManyRequests where it has taken its part."""
-        mine = self._inside.get(client, 0)
-        if sum(self._inside.values()) >= self._most:
-            raise Busy("Too many requests wait already; ask again in a moment.", retry_after=1)
-        if mine >= self._most // 2:
-            raise TooManyRequests("You have too many requests under way; let some of them end first.", retry_after=1)
-        self._inside[client] = mine + 1
+    @asynccontextmanager
+    async def enter(self, client: str) -> AsyncIterator[None]:
+        """Give a client a thread in its turn. Raises Busy and TooManyRequests where too many wait already."""
+        if self._queue or not self._may(client):
+            await self._wait(client)
+        else:
+            self._inside[client] += 1
         try:
             yield
         finally:
             self._inside[client] -= 1
             if not self._inside[client]:
                 del self._inside[client]
+            self._next()
+
+    async def _wait(self, client: str) -> None:
+        if len(self._queue) >= CROWD:
+            raise Busy("Too many requests wait already; ask again in a moment.", retry_after=1)
+        if self._waiting[client] >= CROWD // 2:
+            raise TooManyRequests("You have too many requests under way; let some of them end first.", retry_after=1)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.push(client, turn)
+        self._waiting[client] += 1
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not self._queue.discard(client, turn):
+                # The turn came in the same moment: somebody else has it.
+                self._inside[client] -= 1
+                self._next()
+            raise
+        finally:
+            self._waiting[client] -= 1
+            if not self._waiting[client]:
+                del self._waiting[client]
+
+    def _may(self, client: str) -> bool:
+        return self._inside.total() < self._threads and self._inside[client] < max(1, self._threads // 2)
+
+    def _next(self) -> None:
+        """Give free threads to those whose turn it is."""
+        for _ in range(len(self._queue)):
+            client, turn = self._popped()
+            if turn is None:
+                return
+            self._inside[client] += 1
+            turn.set_result(None)
+
+    def _popped(self) -> tuple[str, asyncio.Future[None] | None]:
+        chosen = ""
+
+        def may(client: str) -> bool:
+            nonlocal chosen
+            chosen = client
+            return self._may(client)
+
+        turn = self._queue.pop(may)
+        return chosen, turn
 
 
 class Threads:
     """Answers requests by the Flask application."""
 
     def __init__(self, app: Flask, backend: Backend, cache: Cache, watch: Watch, settings: Settings) -> None:
-        self.rooms = Rooms(watch, settings)
         self._app = app
         self._pending: dict[Hashable, asyncio.Future[None]] = {}
         self._pages = Door(app, PAGES)
@@ -127,25 +174,26 @@ class Threads:
         return kept is not None
 
     async def _run(self, exchange: Exchange, body: bytes, alias: Hashable) -> None:
-        here = exchange.scope["path"].startswith(HERE)
+        door = self._engine if exchange.scope["path"].startswith(ENGINE) else self._pages
         stamp = self._stamp()
         reply = Reply(exchange, lambda kept: self._keep(alias, stamp, kept), most=self._room if alias else 0)
-        if here or not self.rooms.open:
-            await self._in_thread(self._engine if here else self._pages, exchange, body, reply)
-        elif not await self.rooms.answer(exchange, body, reply):
-            await self._in_thread(self._engine, exchange, body, reply)
+        await self._in_thread(door, exchange, body, reply)
         if reply.stuck:
             raise Cut("the client did not take its answer")
 
     async def _in_thread(self, door: Door, exchange: Exchange, body: bytes, reply: Reply) -> None:
+        """Have the application answer; a client that goes is forgotten before its turn, its query ended after."""
         scope = _scope(exchange.scope, body)
-        with door.enter(exchange.client):
-            if exchange.method in READS:
+        task = asyncio.current_task()
+        assert task is not None
+        self._watch.enter(exchange, math.inf, lambda: abandon(task))
+        try:
+            async with door.enter(exchange.client):
+                # From here on a thread is at it, which can't be ended: it must find its way to the end.
                 self._follow(exchange, scope)
-            try:
                 await door.run(scope, _once(body), reply.send)
-            finally:
-                self._watch.leave(exchange)
+        finally:
+            self._watch.leave(exchange)
 
     async def explain(self, exchange: Exchange, error: VetgraphError) -> tuple[int, list[Header], bytes]:
         """Return the page that tells a browser of an error: its status, its headers and its text."""
@@ -165,10 +213,10 @@ class Threads:
     def _follow(self, exchange: Exchange, scope: Scope) -> None:
         """Have the query of a page end when the client goes away: under an id that is given to it here."""
         name = exchange.header(QUERY)
-        if not name:
+        if not name and exchange.method in READS:
             name = new_id()
             scope["headers"].append((QUERY, name.encode()))
-        self._watch.enter(exchange, math.inf, lambda: self._gone(name))
+        exchange.on_gone = (lambda: self._gone(name)) if exchange.method in READS else None
 
     def _gone(self, name: str) -> None:
         self._backend.cancel(name)

@@ -84,7 +84,7 @@ def _judged(form: str) -> SyncAnswer:
         language=_language(),
         contexts=_contexts(data, shapes),
     )
-    caller = asking(seconds({"timeout": request.values.getlist("timeout")}, state.settings), at=published)
+    caller = asking(seconds(dict(request.values.lists()), state.settings), at=published)
     return state.engine.answer(job, caller)
 
 
