@@ -20,7 +20,6 @@ from vetgraph.loading import Content, find_content
 from vetgraph.queries import Catalogue, read_catalogue
 from vetgraph.settings import Settings
 from vetgraph.store import GraphStore, current_version, open_store
-from vetgraph.validation import Context, Shapes
 
 NAME: Final = "vetgraph"
 
@@ -32,8 +31,6 @@ class Service:
         self.settings = settings
         self._store = store
         self._fixed = store is not None
-        self._context: Context | None = None
-        self._context_stamp = ""
         self._engine: Bridge | None = None
         self._lock = threading.Lock()
 
@@ -69,11 +66,6 @@ class Service:
         """The saved queries."""
         return read_catalogue(self.content.root)
 
-    @cached_property
-    def shapes(self) -> Shapes:
-        """The project's shapes, parsed once."""
-        return Shapes.load_directory(self.content.root)
-
     @property
     def store(self) -> GraphStore:
         """The version that is published now. Raises NotFound where nothing is built."""
@@ -96,16 +88,6 @@ class Service:
             if self._store is None or self._store.version is not version:
                 self._store = RemoteStore(version, union=self.settings.union)
             return self._store
-
-    def context(self) -> Context:
-        """The published data as the context in which submissions are judged, made on first use."""
-        store = self.store
-        # A store elsewhere may change under a version: its stamp tells.
-        stamp = self.engine.stamp if self.settings.endpoint else str(store.version.number)
-        with self._lock:
-            if self._context is None or self._context_stamp != stamp:
-                self._context, self._context_stamp = Context(store.engine, version=store.version.number), stamp
-            return self._context
 
     @property
     def version(self) -> int:
