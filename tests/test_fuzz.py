@@ -282,7 +282,7 @@ def test_headers(door: Door, method: str, address: str, headers: dict[str, str])
     honest(door.ask(method, address, headers))
 
 
-@many(70, 800)
+@many(70, 400)
 @given(ADDRESSES, PARAMETERS)
 def test_parameters(door: Door, address: str, parameters: str) -> None:
     honest(door.ask("GET", f"{address}{'&' if '?' in address else '?'}{parameters}"))
@@ -359,7 +359,7 @@ def test_requests_made_from_the_document(door: Door, tmp_path: Path) -> None:
     command += [f"http://127.0.0.1:{door.port}/openapi.json", "-H", f"Authorization: Bearer {TOKEN}"]
     command += ["--checks", ",".join(CHECKS), "--warnings", "off", "--continue-on-failure"]
     if THOROUGH:
-        command += ["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "15"]
+        command += ["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "8"]
     else:
         command += ["--phases", "examples,fuzzing", "--max-examples", "2", "--seed", "1", "--exclude-tag", "Pages"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=400, cwd=tmp_path)

@@ -121,6 +121,7 @@ async def read_slowly(attack: Attack, chance: random.Random, source: str) -> Non
             )
         )
         head = await wire.head()
+        attack.report.saw("slow", "begun")
         kept = b""
         async for piece in wire.pieces(head, 4096):
             kept = piece if head.status == 200 else kept + piece

@@ -27,9 +27,8 @@ from typing import Any
 from wire import Cut, Wire, query_path, request
 
 CLIENTS = 13
-PACE = 20.0
+PACES = {"lookup": 20.0, "page": 0.5}
 """Requests per second of each client."""
-PAGE_SHARE = 1 / 40
 REPEATED_SHARE = 1 / 3
 """Look-ups that have been asked before, which the service may know by heart."""
 RESULTS = "application/sparql-results+json"
@@ -49,10 +48,12 @@ def rows(body: bytes) -> list[str]:
 
 
 class Client:
-    """One good client."""
+    """One good client and one of its connections: for look-ups, or for pages, which must not wait for each other."""
 
-    def __init__(self, number: int, port: int, cases: dict[str, Any]) -> None:
-        self.random = random.Random(number)
+    def __init__(self, kind: str, number: int, port: int, cases: dict[str, Any]) -> None:
+        self.kind = kind
+        self.pace = PACES[kind]
+        self.random = random.Random(f"{kind} {number}")
         self.source = f"127.0.0.{number + 2}"
         self.port = port
         self.cases = cases
@@ -64,31 +65,31 @@ class Client:
 
     async def run(self, until: float) -> None:
         """Ask at a steady pace, give or take half, until a moment of the monotonic clock."""
-        due = time.monotonic() + self.random.random() / PACE
+        due = time.monotonic() + self.random.random() / self.pace
         free = 0.0
         while due < until:
             await asyncio.sleep(due - time.monotonic())
             sent = time.monotonic()
-            kind, fault = await self._ask()
+            fault = await self._ask()
             began = due if free > due else sent
-            self.records.append((due, self.ended - began, kind, fault, sent - max(due, free)))
+            self.records.append((due, self.ended - began, self.kind, fault, sent - max(due, free)))
             free = self.ended
-            due += self.random.uniform(0.5, 1.5) / PACE
+            due += self.random.uniform(0.5, 1.5) / self.pace
         if self.wire:
             await self.wire.close()
 
-    async def _ask(self) -> tuple[str, str | None]:
-        kind = "page" if self.random.random() < PAGE_SHARE else "lookup"
+    async def _ask(self) -> str | None:
+        """Ask once; return what was wrong."""
         try:
             if self.wire is None:
                 self.wire = await Wire.to(self.port, self.source)
-            return kind, await (self._page() if kind == "page" else self._lookup())
+            return await (self._page() if self.kind == "page" else self._lookup())
         except (Cut, OSError, ValueError, KeyError) as problem:
             if self.wire:
                 self.wire.reset()
             self.wire = None
             self.ended = time.monotonic()
-            return kind, f"{type(problem).__name__} {problem}"
+            return f"{type(problem).__name__} {problem}"
 
     async def _lookup(self) -> str | None:
         text, expected = self.random.choice(self.cases["lookups"])
@@ -123,7 +124,7 @@ class Client:
 async def main(port: int, seconds: float, cases: Path) -> None:
     until = time.monotonic() + seconds
     known = json.loads(cases.read_text("utf-8"))
-    clients = [Client(number, port, known) for number in range(CLIENTS)]
+    clients = [Client(kind, number, port, known) for number in range(CLIENTS) for kind in PACES]
     await asyncio.gather(*(client.run(until) for client in clients))
     for record in sorted(record for client in clients for record in client.records):
         sys.stdout.write(json.dumps(record) + "\n")

@@ -146,8 +146,9 @@ def _told(records: list[Record], began: float, window: float) -> dict[str, Any]:
     """Return what a phase's records say; its first second, when clients connect, counts for faults only."""
     kept = [record for record in records if record[0] >= began + 1]
     windows: dict[int, list[float]] = {}
-    for due, seconds, *_ in kept:
-        windows.setdefault(int((due - began - 1) / window), []).append(seconds)
+    for due, seconds, kind, *_ in kept:
+        if kind == "lookup":
+            windows.setdefault(int((due - began - 1) / window), []).append(seconds)
     longest = max(map(len, windows.values()))
     return {
         "asked": len(records),

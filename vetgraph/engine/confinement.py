@@ -164,6 +164,10 @@ class Stage:
             os.write(self._file, name)
 
 
+IDLE: Final = 19
+"""Niceness of what runs only where nothing else wants the processor."""
+
+
 def renice(process: int, nice: int) -> None:
     """Give every thread of a process another priority; Linux counts threads, not processes.
 
@@ -172,6 +176,9 @@ def renice(process: int, nice: int) -> None:
     with contextlib.suppress(OSError):
         for task in Path(f"/proc/{process}/task").iterdir():
             os.setpriority(os.PRIO_PROCESS, int(task.name), nice)
+            if nice >= IDLE:
+                # Niceness alone still delays whoever wakes up by a slice of time.
+                os.sched_setscheduler(int(task.name), os.SCHED_IDLE, os.sched_param(0))
 
 
 def end() -> NoReturn:

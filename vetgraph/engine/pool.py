@@ -22,7 +22,7 @@ from vetgraph.engine import confinement
 from vetgraph.engine.backend import Answer, Caller
 from vetgraph.engine.diagnosis import diagnose
 from vetgraph.engine.running import EVALUATING, WAITING, Running, cpu_of, memory_of, stage_of
-from vetgraph.engine.scheduling import Experience, Lane, Turns, lanes
+from vetgraph.engine.scheduling import Experience, Lane, Shapes, Turns, lanes
 from vetgraph.engine.work import Reservoir, Run, Source, Worker
 from vetgraph.errors import (
     Busy,
@@ -130,6 +130,7 @@ class Pool:
         self.reservoir = Reservoir()
         self.source: Source | None = None
         self.experience = Experience()
+        self.shapes = Shapes()
         self._lanes = lanes(sizes.workers)
         self._stations = [Station(lane) for lane in self._lanes]
         self._runs: dict[str, Run] = {}
@@ -205,6 +206,8 @@ class Pool:
         self._runs[caller.id] = run
         self._clients[caller.client] = self._clients.get(caller.client, 0) + 1
         run.lane = self.experience.lane(run.key, self._lanes)
+        if run.lane == 0 and not once and self.shapes.are_slow(text):
+            run.lane = 1
         self._enter(run)
         if self._timer is None:
             self._timer = self._loop.call_later(TICK, self._tick)
@@ -342,7 +345,7 @@ class Pool:
         """Take note that a worker has brought a run to its end; give both place and worker to who is next."""
         took = time.monotonic() - run.started
         worker.source.failures = 0
-        self.experience.learn(run.key, took)
+        self._learn(run, took)
         self._pace += (took - self._pace) * 0.02
         self._leave(run)
         self._forget(run)
@@ -534,12 +537,16 @@ class Pool:
 
     def _begin_again(self, run: Run, here: Station, now: float) -> None:
         """End a run that has sent nothing and let it wait for a place in the next lane."""
-        self.experience.learn(run.key, now - run.started)
+        self._learn(run, now - run.started)
         self._detach(run)
         run.started, run.cpu_before = 0.0, -1.0
         run.lane += 1
         self._enter(run)
         self._dispatch(here)
+
+    def _learn(self, run: Run, seconds: float) -> None:
+        self.experience.learn(run.key, seconds)
+        self.shapes.learn(run.text, seconds)
 
     def _park(self, run: Run) -> None:
         """Take a run that has begun to send out of all lanes: its reader is slow, or all places are taken."""
@@ -565,7 +572,7 @@ class Pool:
         if run.started and run.cpu() > run.caller.limit * WORKED:
             self.experience.reached(run.key, run.caller.limit, error, now)
         if run.started:
-            self.experience.learn(run.key, now - run.started)
+            self._learn(run, now - run.started)
         self.abandon(run, error)
 
     def _overdue(self, run: Run) -> LimitExceeded:

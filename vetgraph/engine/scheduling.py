@@ -7,11 +7,13 @@ a lower priority, so that what is cheap never waits behind what is not. Nothing 
 from __future__ import annotations
 
 import math
+import re
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from vetgraph.engine.confinement import IDLE
 from vetgraph.errors import LimitExceeded
 
 PATIENCE: Final = 0.1
@@ -55,8 +57,8 @@ def lanes(workers: int, most: int | None = None) -> tuple[Lane, ...]:
     rest = 4 * workers if most is None else min(4 * workers, max(2, most - workers - 1))
     return (
         Lane("quick", PATIENCE, workers, 0),
-        Lane("middle", LONG_PATIENCE, rest - rest // 2, 5),
-        Lane("long", math.inf, rest // 2, 15),
+        Lane("middle", LONG_PATIENCE, rest - rest // 2, 10),
+        Lane("long", math.inf, rest // 2, IDLE),
     )
 
 
@@ -153,6 +155,54 @@ class Experience:
             return None
         facts = {**error.facts, "retry_after": max(1, round(until - now))}
         return LimitExceeded(f"{error.detail} It was asked before with this result.", **facts)
+
+
+_CONSTANT: Final = re.compile(r"""<[^<>\s]*>|"[^"]*"|'[^']*'|[0-9]+""")
+
+
+class Shapes:
+    """What is remembered of queries that are alike but for their constants, whatever version they read.
+
+    It tells where a new query is likely to belong: one that differs from a known runaway by a number only should not
+    hold up the quick lane again. A shape is slow while it has outlasted that lane more often than not, so a moment in
+    which the machine was busy decides nothing.
+
+    >>> shapes = Shapes()
+    >>> shapes.learn("SELECT * { ?s ?p 1 }", 5.0)
+    >>> shapes.are_slow("SELECT * { ?s ?p 2 }"), shapes.are_slow("SELECT * { ?s ?q 2 }")
+    (True, False)
+    """
+
+    def __init__(self) -> None:
+        self._slow: OrderedDict[int, tuple[int, int]] = OrderedDict()
+
+    def learn(self, text: str, seconds: float) -> None:
+        """Remember whether an evaluation was quick; of shapes that always were nothing is kept."""
+        slow = seconds > PATIENCE
+        if not slow and not self._slow:
+            return
+        shape = _shape(text)
+        found = self._slow.get(shape)
+        if found is None and not slow:
+            return
+        quick, late = found or (0, 0)
+        if slow:
+            _remember(self._slow, shape, (quick, late + 1))
+        elif quick > 2 * late:
+            del self._slow[shape]
+        else:
+            self._slow[shape] = (quick + 1, late)
+
+    def are_slow(self, text: str) -> bool:
+        """Whether queries of this shape have outlasted the quick lane more often than not."""
+        if not self._slow:
+            return False
+        quick, late = self._slow.get(_shape(text), (0, 0))
+        return late > quick
+
+
+def _shape(text: str) -> int:
+    return hash(_CONSTANT.sub("0", text))
 
 
 Value = TypeVar("Value")
