@@ -7,6 +7,7 @@
     {store}/versions/N.json      what is known of it (:class:`Version`)
     {store}/versions/N.delta.gz  how it differs from the version before, where that is not too much
     {store}/versions/N.use       locked by whoever reads version N, so that it is not removed meanwhile
+    {store}/dumps/               the published version as files to fetch, made when first asked for
     {store}/vetgraph.db          history and journal, for writers and for those who look back
     {store}/primary/             the writer's working copy
     {store}/lock, queue          held by who writes and by who waits; lock.json says who writes

@@ -55,8 +55,9 @@ def dump(suffix: str) -> Response:
     response.last_modified = version.built
     response.set_etag(tag)
     kept(response, vary="").make_conditional(request)
-    if response.status_code == NOT_MODIFIED:
+    if response.status_code == NOT_MODIFIED or request.method == "HEAD":
         file.close()
+        response.response = ()
     return response
 
 
