@@ -76,15 +76,16 @@ def _judged(form: str) -> SyncAnswer:
     state = service()
     in_context = _in_context()
     data, shapes = _documents()
-    published = state.version
+    # The version that new jobs read: the one that is published may be a moment ahead of it.
+    current = state.engine.version.number
     job = ValidateJob(
         (data,) if shapes is None else (data, shapes),
-        version=published if in_context else None,
+        version=current if in_context else None,
         form=form,
         language=_language(),
         contexts=_contexts(data, shapes),
     )
-    caller = asking(seconds(dict(request.values.lists()), state.settings), at=published)
+    caller = asking(seconds(dict(request.values.lists()), state.settings))
     return state.engine.answer(job, caller)
 
 
