@@ -12,6 +12,7 @@
     │   ├── NotAllowed          403  the service does not do this for anybody
     │   ├── NotFound            404  nothing is known under that name
     │   ├── NotAcceptable       406  none of the media types asked for can be had
+    │   ├── Unfinished          408  the body of the request did not come in full, or not in time
     │   ├── Conflict            409  the name or number that was chosen is taken
     │   ├── PreconditionFailed  412  the data are no longer what the request expects (version)
     │   ├── TooLarge            413  the body exceeds the limit
@@ -118,6 +119,14 @@ class NotAcceptable(RequestError):
     status = 406
     slug = "not-acceptable"
     title = "No acceptable format"
+
+
+class Unfinished(RequestError):
+    """The body of the request did not come in full, or not in time."""
+
+    status = 408
+    slug = "request-timeout"
+    title = "The request did not arrive"
 
 
 class Conflict(RequestError):

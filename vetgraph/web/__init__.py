@@ -36,7 +36,9 @@ def create_app(settings: Settings, store: GraphStore | None = None) -> Flask:
     app.extensions[NAME] = Service(settings, store)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body
+    # An address is what it is: none is sent on to another way of writing it.
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     problems.register(app)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final
 
-from vetgraph.errors import Cancelled, RequestError, TooLarge, VetgraphError
+from vetgraph.errors import Cancelled, TooLarge, Unfinished, VetgraphError
 from vetgraph.media import HTML
 from vetgraph.web import headers as said
 from vetgraph.web.accept import wants_page
@@ -47,14 +47,6 @@ EVERY: Final[tuple[Header, ...]] = tuple((name.lower().encode(), value.encode())
 
 class Cut(Exception):
     """Raised to the server to have it cut the connection: what was sent is not the whole answer."""
-
-
-class Unfinished(RequestError):
-    """The request's body did not come in full, or not in time."""
-
-    status = 408
-    slug = "request-timeout"
-    title = "Request Timeout"
 
 
 class Exchange:

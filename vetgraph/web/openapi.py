@@ -73,7 +73,13 @@ FACTS: Final[Mapping[str, Json]] = {
 UNMET: Final[Kinds] = (errors.SettingsError, errors.ContentError)
 """Errors that end a command and that no request meets."""
 
-ALWAYS: Final[Kinds] = (errors.RequestError, errors.VetgraphError, errors.EngineError, errors.Unavailable)
+ALWAYS: Final[Kinds] = (
+    errors.RequestError,
+    errors.Unfinished,
+    errors.VetgraphError,
+    errors.EngineError,
+    errors.Unavailable,
+)
 STORE: Final[Kinds] = (errors.StoreError, errors.StoreDamaged, errors.StoreFormat)
 READ: Final[Kinds] = (*ALWAYS, *STORE, errors.BadParameter, errors.NotFound, errors.NotAcceptable)
 BODY: Final[Kinds] = (errors.TooLarge, errors.UnsupportedMedia)
