@@ -147,6 +147,9 @@ def test_versions_go_but_not_those_in_use_or_pinned(folder: Path) -> None:
         pass
     assert kept(folder) == [4]
     assert sorted(path.name for path in (folder / "versions").iterdir()) == ["4", "4.delta.gz", "4.json", "4.use"]
+    # What the others had changed can still be told.
+    changed = {path.name: Delta.from_bytes(gzip.decompress(path.read_bytes())) for path in folder.glob("deltas/*")}
+    assert changed == {f"{number}.delta.gz": adding(number) for number in (1, 2, 3)}
     with History(folder) as history:
         entries = history.versions()
         assert [(entry.version.number, entry.triples, entry.kept) for entry in entries] == [

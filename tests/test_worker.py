@@ -7,6 +7,7 @@ import fcntl
 import gzip
 import json
 import os
+import platform
 import random
 import signal
 import socket
@@ -643,6 +644,35 @@ def test_a_zygote_follows_versions_by_their_deltas(version: Path, tmp_path: Path
         )
         old.close()
         fresh.close()
+    finally:
+        nursery.close()
+
+
+def has_huge_pages() -> bool:
+    major, minor = (int(part) for part in platform.release().split(".")[:2])
+    return (major, minor) >= (6, 1) and Path("/sys/kernel/mm/transparent_hugepage").is_dir()
+
+
+def in_huge_pages(pid: int) -> int:
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(rollup.partition("AnonHugePages:")[2].split()[0]) << 10
+
+
+@pytest.mark.skipif(not has_huge_pages(), reason="this kernel does not gather pages on demand")
+def test_what_a_zygote_holds_moves_to_huge_pages_and_stays_as_it_is(version: Path, reference: ox.Store) -> None:
+    nursery = Nursery()
+    try:
+        nursery.ask("load", path=str(version), version=1)
+        before = nursery.fork("memory")
+        until = time.monotonic() + 10
+        while not in_huge_pages(nursery.process.pid) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert in_huge_pages(nursery.process.pid) >= 8 << 20
+        after = nursery.fork("memory")
+        for worker in (before, after):
+            found = worker.query("SELECT ?g ?s ?p ?o { GRAPH ?g { ?s ?p ?o } }")
+            assert len(found.rows) == len(reference) - 1
+            worker.close()
     finally:
         nursery.close()
 

@@ -225,8 +225,11 @@ class Embedded(Pooled):
                 version = self._version
             if self._loaded == version.number:
                 await self._read(version, held)
-                return
-            held.close()
+            else:
+                held.close()
+        if self.settings.admin_token and self._writer is not None:
+            # Somebody may write: the first write need not wait for the start of a process.
+            await self._writer.warm()
 
     def _source(self, at: int | None) -> Source | None:
         """Return the source of an old version, None for the current one. Raises NotFound where it is not kept."""

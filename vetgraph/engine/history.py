@@ -135,6 +135,29 @@ class History:
             raise NotFound(f"There was no version yet at {time.isoformat()}.")
         return found[0]
 
+    def after(self, number: int, limit: int) -> list[Entry]:
+        """Return the published versions after one, the oldest first."""
+        return self._entries("number <= ? AND number > ? ORDER BY number LIMIT ?", self._newest(), number, limit)
+
+    def before(self, number: int, limit: int) -> list[Entry]:
+        """Return the published versions before one, the newest first."""
+        return self._entries("number <= ? AND number < ? ORDER BY number DESC LIMIT ?", self._newest(), number, limit)
+
+    def starts(self, size: int) -> list[tuple[int, datetime]]:
+        """Return, for each page of ``size`` numbers, its number from 1 and when its first version was published."""
+        with translated(self.layout.database):
+            rows = self._db.execute(
+                "SELECT (number - 1) / ? + 1, min(built) FROM versions WHERE number <= ? GROUP BY 1 ORDER BY 1",
+                (size, self._newest()),
+            ).fetchall()
+        return [(int(row[0]), datetime.fromisoformat(row[1])) for row in rows]
+
+    def knows(self, number: int) -> bool:
+        """Return whether a version is in the history; those of an older format come in with the first write."""
+        with translated(self.layout.database):
+            row = self._db.execute("SELECT 1 FROM versions WHERE number = ?", (number,)).fetchone()
+        return row is not None
+
     def journal(self, limit: int = JOURNALLED) -> list[Write]:
         """Return the latest writes, finished or not, the newest first."""
         with translated(self.layout.database):

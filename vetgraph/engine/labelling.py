@@ -9,19 +9,10 @@ from typing import Final
 import pyoxigraph as ox
 
 from vetgraph.engine.rows import Row, Rows, Term
-from vetgraph.vocab import DCTERMS, LANGUAGES, PREFIXES, RDFS, SKOS
+from vetgraph.vocab import LABELS, LANGUAGES
 
 SUFFIX: Final = "Label"
 """What follows a column's name in the name of the column with its labels."""
-
-PREDICATES: Final = (
-    SKOS + "prefLabel",
-    RDFS + "label",
-    DCTERMS + "title",
-    PREFIXES["foaf"] + "name",
-    PREFIXES["schema"] + "name",
-)
-"""What says how a thing is called, the preferred one first."""
 
 BATCH: Final = 256
 """Rows that are looked at together. The first ones decide which columns have labels."""
@@ -96,7 +87,7 @@ def finder(store: ox.Store, language: str) -> Find:
 
 def _label(store: ox.Store, thing: ox.NamedNode, wanted: str) -> ox.Literal | None:
     candidates: list[tuple[str, ox.Literal]] = []
-    for predicate in _PREDICATES:
+    for predicate in _LABELS:
         objects = (quad.object for quad in store.quads_for_pattern(thing, predicate, None, None))
         labels = [label for label in objects if isinstance(label, ox.Literal)]
         exact = [label for label in labels if label.language == wanted]
@@ -107,7 +98,7 @@ def _label(store: ox.Store, thing: ox.NamedNode, wanted: str) -> ox.Literal | No
     return best(candidates, wanted)
 
 
-_PREDICATES: Final = tuple(ox.NamedNode(iri) for iri in PREDICATES)
+_LABELS: Final = tuple(ox.NamedNode(iri) for iri in LABELS)
 
 
 def best(candidates: Iterable[tuple[str, ox.Literal]], language: str) -> ox.Literal | None:
@@ -127,7 +118,7 @@ def best(candidates: Iterable[tuple[str, ox.Literal]], language: str) -> ox.Lite
             written.split("-")[0] == fallback,
             not written,
         )
-        return kinds.index(True) if True in kinds else _NONE, PREDICATES.index(predicate), label.value
+        return kinds.index(True) if True in kinds else _NONE, LABELS.index(predicate), label.value
 
     ranked = [(rank(candidate), candidate[1]) for candidate in candidates]
     chosen = min(ranked, key=lambda pair: pair[0], default=None)

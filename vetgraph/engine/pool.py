@@ -22,7 +22,8 @@ from vetgraph.engine import confinement
 from vetgraph.engine.backend import Answer, Caller
 from vetgraph.engine.diagnosis import diagnose
 from vetgraph.engine.running import EVALUATING, WAITING, Running, cpu_of, memory_of, stage_of
-from vetgraph.engine.scheduling import Experience, Lane, Shapes, Turns, lanes
+from vetgraph.engine.scheduling import PATIENCE, Experience, Shapes, lanes, shape_of
+from vetgraph.engine.stations import Station
 from vetgraph.engine.work import Reservoir, Run, Source, Worker
 from vetgraph.errors import (
     Busy,
@@ -68,6 +69,9 @@ FAILURES: Final = 5
 BACKOFF: Final = 5.0
 """Seconds between two such attempts, at most."""
 
+EARLY: Final = 0.05
+"""Seconds within which a worker that was ended from outside had most likely been ended before it got its job."""
+
 DEATH: Final = 0.3
 """Seconds to wait for word of how a worker ended."""
 
@@ -91,35 +95,6 @@ class Sizes:
     queue: int = 256
     queue_per_client: int = 64
     memory: int = 2 << 30
-
-
-class Station:
-    """A lane at work: who waits for it, and how many places each client holds."""
-
-    def __init__(self, lane: Lane) -> None:
-        self.lane = lane
-        self.queue: Turns[Run] = Turns()
-        self.busy = 0
-        self.looked = 0.0
-        self._held: dict[str, int] = {}
-
-    def may(self, client: str) -> bool:
-        """Whether a client may take a place now."""
-        return self.busy < self.lane.places and self._held.get(client, 0) < self.lane.share
-
-    def take(self, client: str) -> None:
-        """Give a client a place."""
-        self.busy += 1
-        self._held[client] = self._held.get(client, 0) + 1
-
-    def leave(self, client: str) -> None:
-        """Take a client's place back."""
-        self.busy -= 1
-        left = self._held[client] - 1
-        if left:
-            self._held[client] = left
-        else:
-            del self._held[client]
 
 
 class Pool:
@@ -206,8 +181,10 @@ class Pool:
         self._runs[caller.id] = run
         self._clients[caller.client] = self._clients.get(caller.client, 0) + 1
         run.lane = self.experience.lane(run.key, self._lanes)
-        if run.lane == 0 and not once and self.shapes.are_slow(text):
-            run.lane = 1
+        if run.lane == 0 and not once:
+            run.shape = shape_of(text)
+            told = self.shapes.told(run.shape)
+            run.known, run.lane = told == "quick" or kind in CHANGES, int(told == "slow")
         self._enter(run)
         if self._timer is None:
             self._timer = self._loop.call_later(TICK, self._tick)
@@ -283,23 +260,20 @@ class Pool:
     def _enter(self, run: Run, *, first: bool = False) -> None:
         """Give a run its place, or let it wait for one."""
         station = self._stations[run.lane]
-        if run.kind in CHANGES or (not station.queue and station.may(run.caller.client)):
+        if run.kind in CHANGES or station.is_open(run):
             self._place(station, run)
             return
-        station.queue.push(run.caller.client, run, first=first)
+        station.push(run, first=first)
         if run.arrived - station.looked > LOOK_AGAIN:
             self._make_room(station)
 
     def _dispatch(self, station: Station) -> None:
         """Give free places of a lane to those who wait."""
-        while station.queue and station.busy < station.lane.places:
-            run = station.queue.pop(station.may)
-            if run is None:
-                return
+        while len(station) and (run := station.pop()) is not None:
             self._place(station, run)
 
     def _place(self, station: Station, run: Run) -> None:
-        station.take(run.caller.client)
+        station.take(run)
         if run.source.retired and run.source.lasting and self.source is not None:
             run.source = self.source
         idle = run.source.idle
@@ -328,7 +302,7 @@ class Pool:
             return
         number = self._stations.index(station)
         for run in list(self._runs.values()):
-            if run.lane == number and not run.over and run.worker and now - run.started > station.lane.patience:
+            if run.lane == number and not run.over and run.worker and now - run.started > station.patience(run):
                 self._move_on(run, now)
 
     def _leave(self, run: Run) -> None:
@@ -337,7 +311,7 @@ class Pool:
             run.over = False
             self._over -= 1
         else:
-            self._stations[run.lane].leave(run.caller.client)
+            self._stations[run.lane].leave(run)
 
     # Workers ----------------------------------------------------------------------------------------------------
 
@@ -345,7 +319,7 @@ class Pool:
         """Take note that a worker has brought a run to its end; give both place and worker to who is next."""
         took = time.monotonic() - run.started
         worker.source.failures = 0
-        self._learn(run, took)
+        self._learn(run, worker, took)
         self._pace += (took - self._pace) * 0.02
         self._leave(run)
         self._forget(run)
@@ -360,6 +334,7 @@ class Pool:
     def died(self, worker: Worker) -> None:
         """Take note that a worker ended by itself: find out why, tell its caller or try once more."""
         run, words = worker.run, worker.spawned.last_words()
+        early = run is not None and time.monotonic() - run.started < EARLY
         worker.run = None
         self._remove(worker)
         if run is None:
@@ -368,17 +343,18 @@ class Pool:
             return
         run.worker = None
         self._leave(run)
-        self._start(self._mourn(worker, run, words))
+        self._start(self._mourn(worker, run, words, early=early))
 
-    async def _mourn(self, worker: Worker, run: Run, words: bytes) -> None:
+    async def _mourn(self, worker: Worker, run: Run, words: bytes, *, early: bool) -> None:
         status: int | None = None
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             status = await asyncio.wait_for(asyncio.shield(worker.spawned.status), DEATH)
         self._dispatch(self._stations[run.lane])
         if self._runs.get(run.caller.id) is not run:
             return
-        if not run.retried and run.answer is None and _is_no_fault(status) and not self._closed:
-            run.retried, run.started = True, 0.0
+        again = not run.once and (early or not run.retried)
+        if again and run.answer is None and _is_no_fault(status) and not self._closed:
+            run.retried, run.started = run.retried or not early, 0.0
             self._enter(run, first=True)
             return
         error = diagnose(status, words, memory=self.sizes.memory)
@@ -438,7 +414,7 @@ class Pool:
             run.source.wanting.remove(run)
             self._leave(run)
         else:
-            self._stations[run.lane].queue.discard(run.caller.client, run)
+            self._stations[run.lane].discard(run)
 
     def _forget(self, run: Run) -> None:
         del self._runs[run.caller.id]
@@ -510,10 +486,11 @@ class Pool:
         """Move on a run that has outlasted its lane; take one whose reader is slow out of all lanes."""
         if run.over:
             return
-        answer = run.answer
+        station, answer = self._stations[run.lane], run.answer
         if answer is not None and answer.paused_since and now - answer.paused_since > PARKED_AFTER:
             self._park(run)
-        elif now - run.started > self._stations[run.lane].lane.patience:
+        elif now - run.started > (patience := station.patience(run)) and (len(station) or run.cpu() > patience):
+            # Where nobody waits for the place, it is no fault of the run's that the machine is busy.
             self._move_on(run, now)
 
     def _move_on(self, run: Run, now: float) -> None:
@@ -522,13 +499,12 @@ class Pool:
         assert run.worker is not None
         if run.worker.lane <= run.lane:
             self._lower(run.worker, run.lane + 1)
-        client = run.caller.client
-        if there.may(client) or run.kind in CHANGES:
-            here.leave(client)
+        if there.may(run.caller.client) or run.kind in CHANGES:
+            here.leave(run)
             run.lane += 1
-            there.take(client)
+            there.take(run)
             self._dispatch(here)
-        elif here.queue:
+        elif len(here):
             # Without anybody who waits for the place, the run may as well keep it.
             if run.answer is None and not run.once:
                 self._begin_again(run, here, now)
@@ -537,16 +513,22 @@ class Pool:
 
     def _begin_again(self, run: Run, here: Station, now: float) -> None:
         """End a run that has sent nothing and let it wait for a place in the next lane."""
-        self._learn(run, now - run.started)
+        if run.worker is not None and now - run.started > PATIENCE:
+            # A guest may have to leave before anybody can tell what it is.
+            self._learn(run, run.worker, now - run.started)
         self._detach(run)
         run.started, run.cpu_before = 0.0, -1.0
         run.lane += 1
         self._enter(run)
         self._dispatch(here)
 
-    def _learn(self, run: Run, seconds: float) -> None:
+    def _learn(self, run: Run, worker: Worker, seconds: float) -> None:
+        """Remember what a run has cost: what was slow for want of a processor, or of a reader, is not slow itself."""
+        if seconds > PATIENCE and run.cpu_before >= 0:
+            seconds = min(seconds, cpu_of(worker.pid) - run.cpu_before)
         self.experience.learn(run.key, seconds)
-        self.shapes.learn(run.text, seconds)
+        if run.shape:
+            self.shapes.learn(run.shape, seconds)
 
     def _park(self, run: Run) -> None:
         """Take a run that has begun to send out of all lanes: its reader is slow, or all places are taken."""
@@ -556,7 +538,7 @@ class Pool:
                 return
             self.abandon(run, Busy("Too many long answers are under way; ask again later.", retry_after=self._wait()))
             return
-        here.leave(run.caller.client)
+        here.leave(run)
         run.over = True
         self._over += 1
         if run.worker is not None and run.worker.lane < len(self._stations) - 1:
@@ -571,8 +553,8 @@ class Pool:
         error = self._overdue(run)
         if run.started and run.cpu() > run.caller.limit * WORKED:
             self.experience.reached(run.key, run.caller.limit, error, now)
-        if run.started:
-            self._learn(run, now - run.started)
+        if run.worker is not None:
+            self._learn(run, run.worker, now - run.started)
         self.abandon(run, error)
 
     def _overdue(self, run: Run) -> LimitExceeded:

@@ -20,12 +20,13 @@ from vetgraph.engine import endpoint, federation
 from vetgraph.engine.asking import bindings, names_dataset
 from vetgraph.engine.endpoint import Endpoint, Place
 from vetgraph.engine.jobs import QueryJob, StoreJob, UpdateJob
-from vetgraph.engine.labelling import PREDICATES, Find, best
+from vetgraph.engine.labelling import Find, best
 from vetgraph.engine.storing import document
 from vetgraph.errors import EngineError, NotAllowed, UnsupportedQuery
 from vetgraph.isolation import isolated
 from vetgraph.queries import with_values
 from vetgraph.syntax import Draft, Token, tokens
+from vetgraph.vocab import LABELS
 
 UPDATE_FORMS: Final = frozenset(("INSERT", "DELETE", "LOAD", "CLEAR", "CREATE", "DROP", "COPY", "MOVE", "ADD", "WITH"))
 
@@ -103,7 +104,7 @@ class RemoteSource:
         Asks over a connection of its own: that of the query is still being read from.
         """
         asked = Endpoint(self.place, whole=True)
-        wanted = " ".join(f"<{iri}>" for iri in PREDICATES)
+        wanted = " ".join(f"<{iri}>" for iri in LABELS)
 
         def find(things: Collection[ox.NamedNode]) -> dict[ox.NamedNode, ox.Literal]:
             candidates: dict[ox.NamedNode, list[tuple[str, ox.Literal]]] = {}

@@ -6,7 +6,7 @@ Asks our own bounded questions only; queries of users go through workers. Each t
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import pyoxigraph as ox
@@ -20,6 +20,9 @@ from vetgraph.versions import Version
 
 MOST_COPIED: Final = 2_000_000
 """Triples of the largest store that is copied, to validate in its context."""
+
+MOST_AT_ONCE: Final = 200
+"""Things that one question asks about."""
 
 
 class RemoteStore(GraphStore):
@@ -67,6 +70,23 @@ class RemoteStore(GraphStore):
         if isinstance(subject, ox.BlankNode) or isinstance(object_, ox.BlankNode):
             return iter(())
         return self._matching({"s": subject, "p": predicate, "o": object_})
+
+    def said(
+        self, subjects: Iterable[ox.NamedNode], predicates: Sequence[ox.NamedNode]
+    ) -> dict[ox.NamedNode, list[ox.Quad]]:
+        """Return, of each subject that has any of some properties, the quads of the first; some subjects at a time."""
+        found: dict[ox.NamedNode, dict[ox.NamedNode, list[ox.Quad]]] = {}
+        names, waiting = " ".join(map(str, predicates)), list(subjects)
+        for start in range(0, len(waiting), MOST_AT_ONCE):
+            things = " ".join(map(str, waiting[start : start + MOST_AT_ONCE]))
+            pattern = f"VALUES ?s {{ {things} }} VALUES ?p {{ {names} }} GRAPH ?g {{ ?s ?p ?o }}"
+            for row in self.select(f"SELECT ?s ?p ?o ?g WHERE {{ {pattern} }}"):
+                quad = ox.Quad(*(row[name] for name in "spog"))  # type: ignore[arg-type]
+                found.setdefault(quad.subject, {}).setdefault(quad.predicate, []).append(quad)  # type: ignore[arg-type]
+        return {
+            subject: next(several[predicate] for predicate in predicates if predicate in several)
+            for subject, several in found.items()
+        }
 
     def dump(self, graph: str | None = None) -> list[ox.Quad]:
         """Return the quads of one named graph, or of all, in a fixed order."""

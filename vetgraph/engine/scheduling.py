@@ -11,7 +11,7 @@ import re
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 from vetgraph.engine.confinement import IDLE
 from vetgraph.errors import LimitExceeded
@@ -43,7 +43,17 @@ class Lane:
     @property
     def share(self) -> int:
         """Places that one client may take: in the lanes where a job stays, some are kept for the others."""
-        return self.places if self.patience == PATIENCE else max(1, self.places * 3 // 4)
+        return self.places if self.parts else max(1, self.places * 3 // 4)
+
+    @property
+    def parts(self) -> bool:
+        """Whether the lane tells what is known to be quick from what is not known: the first one does."""
+        return self.patience == PATIENCE
+
+    @property
+    def guests(self) -> int:
+        """Places that may be taken by what is not known."""
+        return max(1, self.places - 1) if self.parts else self.places
 
 
 def lanes(workers: int, most: int | None = None) -> tuple[Lane, ...]:
@@ -164,44 +174,41 @@ class Shapes:
     """What is remembered of queries that are alike but for their constants, whatever version they read.
 
     It tells where a new query is likely to belong: one that differs from a known runaway by a number only should not
-    hold up the quick lane again. A shape is slow while it has outlasted that lane more often than not, so a moment in
-    which the machine was busy decides nothing.
+    hold up the quick lane again, and one that differs so from what is always quick should not wait behind what nobody
+    knows. A shape is slow while it has outlasted that lane more often than not, so a moment in which the machine was
+    busy decides nothing.
 
     >>> shapes = Shapes()
-    >>> shapes.learn("SELECT * { ?s ?p 1 }", 5.0)
-    >>> shapes.are_slow("SELECT * { ?s ?p 2 }"), shapes.are_slow("SELECT * { ?s ?q 2 }")
-    (True, False)
+    >>> shapes.learn(shape_of("SELECT * { ?s ?p 1 }"), 5.0)
+    >>> shapes.learn(shape_of("SELECT * { ?s ?q 1 }"), 0.001)
+    >>> [shapes.told(shape_of(f"SELECT * {{ ?s {which} 2 }}")) for which in ("?p", "?q", "?r")]
+    ['slow', 'quick', None]
     """
 
     def __init__(self) -> None:
-        self._slow: OrderedDict[int, tuple[int, int]] = OrderedDict()
+        self._counts: OrderedDict[int, tuple[int, int]] = OrderedDict()
 
-    def learn(self, text: str, seconds: float) -> None:
-        """Remember whether an evaluation was quick; of shapes that always were nothing is kept."""
-        slow = seconds > PATIENCE
-        if not slow and not self._slow:
-            return
-        shape = _shape(text)
-        found = self._slow.get(shape)
-        if found is None and not slow:
-            return
-        quick, late = found or (0, 0)
-        if slow:
-            _remember(self._slow, shape, (quick, late + 1))
+    def learn(self, shape: int, seconds: float) -> None:
+        """Remember whether an evaluation was quick; what always is, or is by far, starts anew."""
+        quick, late = self._counts.get(shape, (0, 0))
+        if seconds > PATIENCE:
+            late += 1
         elif quick > 2 * late:
-            del self._slow[shape]
+            quick, late = 1, 0
         else:
-            self._slow[shape] = (quick + 1, late)
+            quick += 1
+        _remember(self._counts, shape, (quick, late))
 
-    def are_slow(self, text: str) -> bool:
-        """Whether queries of this shape have outlasted the quick lane more often than not."""
-        if not self._slow:
-            return False
-        quick, late = self._slow.get(_shape(text), (0, 0))
-        return late > quick
+    def told(self, shape: int) -> Literal["quick", "slow"] | None:
+        """Return what queries of a shape have been more often than not; None where there were none."""
+        found = self._counts.get(shape)
+        if found is None:
+            return None
+        return "slow" if found[1] > found[0] else "quick"
 
 
-def _shape(text: str) -> int:
+def shape_of(text: str) -> int:
+    """Return what stands for all queries that are like a text but for constants."""
     return hash(_CONSTANT.sub("0", text))
 
 

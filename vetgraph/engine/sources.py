@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyoxigraph as ox
 
@@ -18,17 +18,24 @@ from vetgraph.engine.updates import changed
 from vetgraph.errors import VetgraphError
 from vetgraph.store import Answer, graph_name
 
+if TYPE_CHECKING:
+    from vetgraph.engine.judging import Lore
+
 
 class StoreSource:
     """Answers from a store that this process has in memory or on disk.
 
     ``copy`` makes a store of the same data for changes; without it the store itself is changed, so that it has to be
-    one that nobody else has and that is thrown away afterwards, such as a forked process's.
+    one that nobody else has and that is thrown away afterwards, such as a forked process's. ``lore`` is what
+    validations need to know of the store, where somebody has found it out before.
     """
 
-    def __init__(self, store: ox.Store, copy: Callable[[], ox.Store] | None = None) -> None:
+    def __init__(
+        self, store: ox.Store, copy: Callable[[], ox.Store] | None = None, *, lore: Lore | None = None
+    ) -> None:
         self.store = store
         self._copy = copy
+        self._lore = lore
 
     def query(self, job: QueryJob) -> Answer:
         """Start to evaluate a query; what comes out is evaluated while it is read.
@@ -78,7 +85,8 @@ class StoreSource:
         # pySHACL and rdflib are loaded by the few workers that need them.
         from vetgraph.engine.judging import judged
 
-        return judged(job, self.store, private=self._copy is None)
+        # What a validation puts into a store is not taken out of it again where the worker ends with the job.
+        return judged(job, self._copy() if self._copy else self.store, lore=self._lore)
 
 
 def by_graph(delta: Delta, most: int = 20) -> dict[str, list[int]]:

@@ -192,12 +192,13 @@ class Run:
     """One job under way: what is asked, for whom, how far it is.
 
     ``payload`` is the job as a worker reads it; ``started`` the moment when a worker began with it, 0 before. A job to
-    be done ``once`` is never begun again.
+    be done ``once`` is never begun again. One is ``known`` whose shape is known to be quick, and a ``guest`` while it
+    holds a place in the quick lane and is not.
     """
 
     __slots__ = (
-        "answer", "arrived", "caller", "cpu_before", "head", "keeper", "key", "kind", "lane", "once", "over", "payload",
-        "retried", "sent", "source", "started", "text", "whole", "worker",
+        "answer", "arrived", "caller", "cpu_before", "guest", "head", "keeper", "key", "kind", "known", "lane", "once",
+        "over", "payload", "retried", "sent", "shape", "source", "started", "text", "whole", "worker",
     )  # fmt: skip
 
     def __init__(self, keeper: Keeper, source: Source, caller: Caller, kind: str, text: str, payload: bytes) -> None:
@@ -208,7 +209,10 @@ class Run:
         self.text = text
         self.payload = payload
         self.key = 0
+        self.shape = 0
         self.lane = 0
+        self.known = False
+        self.guest = False
         self.once = False
         self.over = False
         self.arrived = time.monotonic()

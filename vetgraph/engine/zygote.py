@@ -32,23 +32,30 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, Final, NoReturn
+from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 import pyoxigraph as ox
 
 from vetgraph.engine import frames
 from vetgraph.engine.confinement import Limits, follow_parent, lacking
 from vetgraph.engine.deltas import Delta
+from vetgraph.engine.hugepages import gather
 from vetgraph.engine.scratch import scratch_folder
 from vetgraph.engine.sources import StoreSource
 from vetgraph.engine.worker import Source, disk_source, work
 from vetgraph.errors import EngineError, StoreDamaged, VetgraphError
+
+if TYPE_CHECKING:
+    from vetgraph.engine.judging import Lore
 
 PACKET: Final = 1 << 16
 """Bytes of the longest message."""
 
 _BATCH: Final = 50_000
 """Quads that are loaded between two looks at workers that have ended."""
+
+_REST: Final = 0.2
+"""Seconds without anything to do after which changed data are put in order."""
 
 _FAILED: Final = 70
 
@@ -62,6 +69,9 @@ class Zygote:
         self._control = control
         self._store: ox.Store | None = None
         self._version: int | None = None
+        self._triples = 0
+        self._lore: Lore | None = None
+        self._scattered = False
         self._workers: dict[int, tuple[int, Path | None]] = {}
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
@@ -69,7 +79,10 @@ class Zygote:
     def run(self) -> None:
         """Serve until the front closes its end."""
         while True:
-            ready = [descriptor for descriptor, _ in self._poll.poll()]
+            ready = [descriptor for descriptor, _ in self._poll.poll(_REST * 1000 if self._scattered else None)]
+            if not ready:
+                # Forks are many times as quick where the data lie in huge pages.
+                self._scattered = not gather(lambda: bool(self._poll.poll(0)))
             # Those that have ended first: serving reaps as well, and may give a number to another worker.
             for descriptor in ready:
                 if descriptor in self._workers:
@@ -112,7 +125,7 @@ class Zygote:
 
     def _load(self, message: Mapping[str, Any]) -> Reply:
         """Take in a version from disk, in place of what there was."""
-        self._store, self._version = None, None
+        self._store, self._version, self._lore = None, None, None
         path = str(message["path"])
         with _stream_of(path) as stream:
             graphs = json.loads(stream.readline() or b"[]")
@@ -123,7 +136,8 @@ class Zygote:
                 self._reap_all()
             for name in graphs:
                 store.add_graph(ox.NamedNode(name))
-        _prepare()
+        self._triples = len(store)
+        self._lore = _lore_of(store)
         return self._now_at(store, int(message["version"]))
 
     def _advance(self, message: Mapping[str, Any]) -> Reply:
@@ -132,15 +146,20 @@ class Zygote:
             raise EngineError("There is no version in memory that could advance.")
         store, self._store, self._version = self._store, None, None
         with gzip.open(message["delta"]) as file:
-            Delta.from_bytes(file.read()).apply(store)
+            delta = Delta.from_bytes(file.read())
+        delta.apply(store)
+        # A delta is net, and counting a store takes as long as reading it.
+        self._triples += len(delta.added) - len(delta.removed)
+        if self._lore is not None:
+            self._lore.follow(delta, store)
         return self._now_at(store, int(message["version"]))
 
     def _now_at(self, store: ox.Store, version: int) -> Reply:
-        self._store, self._version = store, version
+        self._store, self._version, self._scattered = store, version, True
         gc.collect()
         # What is here stays: workers that do not look at it do not copy it.
         gc.freeze()
-        return {"ready": version, "triples": len(store)}, []
+        return {"ready": version, "triples": self._triples}, []
 
     # -- workers ----------------------------------------------------------------------------------------------
 
@@ -167,7 +186,7 @@ class Zygote:
         if kind == "memory":
             if self._store is None:
                 raise EngineError("There is no version in memory yet.")
-            source = StoreSource(self._store)
+            source = StoreSource(self._store, lore=self._lore)
             return lambda: source
         if kind == "remote":
             return lambda: _remote(path)
@@ -210,13 +229,14 @@ class Zygote:
             self._control.send(json.dumps({"ended": pid, "status": status}).encode())
 
 
-def _prepare() -> None:
-    """Load what validations need, once for all workers. While the data are loaded, others answer already."""
-    from vetgraph.engine.judging import own_shapes
+def _lore_of(store: ox.Store) -> Lore | None:
+    """Load what validations need, once for all workers. While this goes on, others answer already."""
+    from vetgraph.engine.judging import prepared
 
     # Where the shapes are not in order, who asks for a validation is told.
     with contextlib.suppress(VetgraphError):
-        own_shapes()
+        return prepared(store)
+    return None
 
 
 def _remote(path: str) -> Source:

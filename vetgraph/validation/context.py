@@ -64,16 +64,19 @@ class Context:
             if version is not None:
                 self._version = version
 
-    def learn(self, terms: Terms) -> None:
-        """Make sure that the ontology and the code lists are in the replica."""
+    def learn(self, terms: Terms, lacking: Iterable[Quad] | None = None) -> None:
+        """Make sure that the ontology and the code lists are in the replica.
+
+        ``lacking`` is what of them is not, where the caller knows; else each triple is looked up.
+        """
         with self._lock:
             if id(terms) in self._knows:
                 return
             self._knows.add(id(terms))
             graph = NamedNode(GRAPH + "ontology")
-            self.store.extend(
-                Quad(quad.subject, quad.predicate, quad.object, graph) for quad in terms.quads if not self.holds(quad)
-            )
+            if lacking is None:
+                lacking = [quad for quad in terms.quads if not self.holds(quad)]
+            self.store.extend(Quad(quad.subject, quad.predicate, quad.object, graph) for quad in lacking)
 
     def holds(self, quad: Quad) -> bool:
         """Return whether some graph has a quad's triple."""
