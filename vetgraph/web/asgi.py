@@ -9,11 +9,13 @@ import sys
 from vetgraph.settings import from_env
 from vetgraph.web import create_app
 from vetgraph.web.front import Front, be_quiet
+from vetgraph.web.memory import be_frugal
 from vetgraph.web.state import backend_of
 
-# The loop must not wait long for a thread that renders a page: a tenth of the usual time.
+# The loop must not wait long for a thread that is at an answer: a tenth of the usual time.
 sys.setswitchinterval(0.0005)
 be_quiet()
+be_frugal()
 
 _settings = from_env()
 app = Front(create_app(_settings), backend_of(_settings), _settings)

@@ -153,7 +153,7 @@ class Exchange:
         members = {"type": f"/problems/{error.slug}", "title": error.title, "status": error.status}
         text = json.dumps({**members, "detail": error.detail, **error.facts}, ensure_ascii=False) + "\n"
         more = [(name.lower().encode(), value.encode()) for name, value in said.of_error(error).items()]
-        headers = [*EVERY, (b"content-type", PROBLEM), (b"vary", b"Accept"), *more, *further]
+        headers = [*EVERY, (b"content-type", PROBLEM), (b"vary", b"Accept"), (b"cache-control", b"no-store"), *more, *further]
         await self.whole(error.status, headers, text.encode())
         if isinstance(error, TooLarge):
             await self._drain()
@@ -218,7 +218,7 @@ class Watch:
                 exchange.since = now
             elif exchange.watcher is None and not exchange.gone:
                 exchange.watcher = loop.create_task(exchange.watch())
-            if now > exchange.deadline + LINGER and exchange.task is not None:
+            if now > exchange.deadline + LINGER and exchange.task is not None and exchange.started:
                 exchange.task.cancel()
         self._timer = loop.call_later(SWEEP, self._sweep) if self._open else None
 

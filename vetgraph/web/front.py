@@ -1,7 +1,7 @@
 """The front: an ASGI application that answers queries of machines itself and leaves the rest to Flask.
 
-It runs no foreign work: queries go to the engine's workers, and what Flask does is the site's own. See ``asking`` and
-``threads``.
+It runs no foreign work: queries go to the engine's workers, pages are made in processes of their own. See ``asking``
+and ``threads``.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ class Front:
             if message["type"] == "lifespan.startup":
                 await self._start(send)
             elif message["type"] == "lifespan.shutdown":
+                await self._threads.rooms.close()
                 await self.backend.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -95,6 +96,7 @@ class Front:
             await send({"type": "lifespan.startup.failed", "message": error.detail})
             return
         self._service.engine = Bridge.here(self.backend)
+        self._threads.rooms.start()
         await send({"type": "lifespan.startup.complete"})
 
 

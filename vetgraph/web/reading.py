@@ -8,22 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Final, TypeVar
+from weakref import WeakKeyDictionary
 
 import pyoxigraph as ox
 from flask import g
 
-from vetgraph.queries import Catalogue, with_values
+from vetgraph.queries import with_values
 from vetgraph.store import GraphStore, Term
 from vetgraph.vocab import LANGUAGES, shorten
 from vetgraph.web import texts
-from vetgraph.web.state import service
+from vetgraph.web.labels import Labels, Names
+from vetgraph.web.state import Service, service
 
 Key = TypeVar("Key", bound=Hashable)
-
-LABELS: Final = "page-labels"
-"""Saved query that lists every label, for the index that all pages share."""
 
 
 @dataclass(frozen=True)
@@ -171,20 +169,25 @@ def evidence(rows: Iterable[Row]) -> list[Evidence]:
     return sorted(found)
 
 
-@lru_cache(maxsize=2)
-def _label_index(store: GraphStore, queries: Catalogue) -> dict[str, dict[str, str]]:
-    """Return every thing's labels by language for one version; the preferred property wins."""
-    index: dict[str, dict[str, str]] = {}
-    for found in store.select(queries.get(LABELS).text):
-        thing, words = found["thing"], found["label"]
-        if thing is not None and isinstance(words, ox.Literal):
-            index.setdefault(thing.value, {}).setdefault(words.language or "", words.value)
-    return index
+_LABELS: Final[WeakKeyDictionary[Service, Labels]] = WeakKeyDictionary()
+_NUMBERS: Final[WeakKeyDictionary[GraphStore, dict[str, str]]] = WeakKeyDictionary()
 
 
-def labels(iri: str) -> dict[str, str]:
+def all_labels() -> Names:
+    """Return every thing's labels by language, in the version that the request reads."""
+    if "labels" not in g:
+        state = service()
+        known = _LABELS.get(state)
+        if known is None:
+            known = _LABELS.setdefault(state, Labels(None if state.settings.endpoint else state.settings.store))
+        g.labels = known.of(state.store)
+    names: Names = g.labels
+    return names
+
+
+def labels(iri: str) -> Mapping[str, str]:
     """Return a thing's labels by language."""
-    return _label_index(service().store, service().queries).get(iri, {})
+    return all_labels().get(iri, {})
 
 
 def label(iri: str) -> Label:
@@ -212,12 +215,11 @@ def fragment_of(iri: str) -> str:
     return iri.rpartition("#")[2].rpartition("/")[2]
 
 
-@lru_cache(maxsize=2)
-def _document_numbers(store: GraphStore, queries: Catalogue) -> dict[str, str]:
-    rows = [Row(found) for found in store.select(queries.get("page-sources").text)]
-    return {row["source"]: row["number"] for row in rows}
-
-
 def document_numbers() -> dict[str, str]:
     """Return the number of each source document."""
-    return _document_numbers(service().store, service().queries)
+    store = service().store
+    numbers = _NUMBERS.get(store)
+    if numbers is None:
+        rows = [Row(found) for found in store.select(service().queries.get("page-sources").text)]
+        numbers = _NUMBERS[store] = {row["source"]: row["number"] for row in rows}
+    return numbers

@@ -1,18 +1,17 @@
-"""The Flask application behind the front: run in threads, its public answers kept.
+"""The Flask application behind the front: its public answers kept, its pages made in processes of their own.
 
-Pages have few threads of their own, apart from what waits for the engine: they compute, and the interpreter does one
-thing at a time. Clients take turns at them; who goes before its turn is forgotten, and what several ask for at once is
-made once. The body of a request is read before, within its bounds; a client that does not take its answer is left
-waiting without a thread.
+What waits for the engine runs in threads of the front, and so does everything where there are no such processes.
+Clients take turns; who goes before its turn is forgotten, and what several ask for at once is made once. The body of a
+request is read before, within its bounds; a client that does not take its answer is left waiting without a thread or a
+process.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import quote_from_bytes
 
@@ -20,26 +19,31 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask
 
 from vetgraph.engine.backend import Backend, new_id
-from vetgraph.engine.scheduling import Turns
-from vetgraph.errors import Busy, TooManyRequests, VetgraphError
+from vetgraph.errors import VetgraphError
 from vetgraph.settings import Settings
 from vetgraph.web import headers as said
 from vetgraph.web import problems
 from vetgraph.web.asking import abandon, is_private, serve
 from vetgraph.web.cache import Cache, Header, Kept
+from vetgraph.web.doors import Door
 from vetgraph.web.exchange import Cut, Exchange, Message, Receive, Scope, Watch
+from vetgraph.web.pagework import payload
+from vetgraph.web.rooms import Rooms
 
 PAGES: Final = 2
-"""Threads for the site's pages."""
+"""Threads for the site's pages, where there are no processes for them."""
 
 WAITING: Final = 16
 """Threads for what waits for the engine: pages with answers, changes, saved queries."""
 
-CROWD: Final = 64
-"""Requests that may wait for a thread, for each of the two."""
+SENDING: Final = 4
+"""Threads for what is made once for each version: each waits for that, and longer than others for who takes it."""
 
-ENGINE: Final = ("/sparql", "/store", "/queries/running", "/validate", "/dump")
-"""Addresses under which Flask waits for the engine, or sends much."""
+ENGINE: Final = ("/sparql", "/store", "/queries/running", "/validate", "/healthz", "/readyz")
+"""Addresses under which Flask waits for the engine, or is done at once."""
+
+DUMPS: Final = ("/dump", "/catalog", "/doc/distribution", "/.well-known/void")
+"""Addresses under which Flask waits for what is made once for each version, and sends much."""
 
 PIECES: Final = 128
 """Pieces of an answer that wait for a slow client before its thread does."""
@@ -53,89 +57,35 @@ STUCK: Final = 30.0
 VERSION: Final = said.VERSION.lower().encode()
 QUERY: Final = said.QUERY.lower().encode()
 READS: Final = ("GET", "HEAD")
-_NAMED: Final = (b"host", b"accept", b"accept-language")
+_NAMED: Final = (b"host", b"accept", b"accept-language", b"accept-datetime")
+_CONDITIONS: Final = (b"if-modified-since", b"if-match", b"if-unmodified-since", b"range", b"if-range")
 _ASCII: Final = bytes(range(0x21, 0x7F)).decode()
 
 
-class Door:
-    """Some threads of the application, and who is at them or waits: clients take turns, each has half at most."""
+@dataclass(frozen=True)
+class Hands:
+    """Some threads of the application, and the door before them."""
 
-    def __init__(self, app: Flask, threads: int) -> None:
+    door: Door
+    run: Any
+
+    @classmethod
+    def of(cls, app: Flask, threads: int) -> Hands:
+        """Return a number of threads; each begins when it is first of use."""
         # Its types and ours say the same in different words.
-        self.run: Any = WSGIMiddleware(cast(Any, app.wsgi_app), workers=threads, send_queue_size=PIECES)
-        self._threads = threads
-        self._queue: Turns[asyncio.Future[None]] = Turns()
-        self._inside: Counter[str] = Counter()
-        self._waiting: Counter[str] = Counter()
-
-    @asynccontextmanager
-    async def enter(self, client: str) -> AsyncIterator[None]:
-        """Give a client a thread in its turn. Raises Busy and TooManyRequests where too many wait already."""
-        if self._queue or not self._may(client):
-            await self._wait(client)
-        else:
-            self._inside[client] += 1
-        try:
-            yield
-        finally:
-            self._inside[client] -= 1
-            if not self._inside[client]:
-                del self._inside[client]
-            self._next()
-
-    async def _wait(self, client: str) -> None:
-        if len(self._queue) >= CROWD:
-            raise Busy("Too many requests wait already; ask again in a moment.", retry_after=1)
-        if self._waiting[client] >= CROWD // 2:
-            raise TooManyRequests("You have too many requests under way; let some of them end first.", retry_after=1)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.push(client, turn)
-        self._waiting[client] += 1
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if not self._queue.discard(client, turn):
-                # The turn came in the same moment: somebody else has it.
-                self._inside[client] -= 1
-                self._next()
-            raise
-        finally:
-            self._waiting[client] -= 1
-            if not self._waiting[client]:
-                del self._waiting[client]
-
-    def _may(self, client: str) -> bool:
-        return self._inside.total() < self._threads and self._inside[client] < max(1, self._threads // 2)
-
-    def _next(self) -> None:
-        """Give free threads to those whose turn it is."""
-        for _ in range(len(self._queue)):
-            client, turn = self._popped()
-            if turn is None:
-                return
-            self._inside[client] += 1
-            turn.set_result(None)
-
-    def _popped(self) -> tuple[str, asyncio.Future[None] | None]:
-        chosen = ""
-
-        def may(client: str) -> bool:
-            nonlocal chosen
-            chosen = client
-            return self._may(client)
-
-        turn = self._queue.pop(may)
-        return chosen, turn
+        return cls(Door(threads), WSGIMiddleware(cast(Any, app.wsgi_app), workers=threads, send_queue_size=PIECES))
 
 
 class Threads:
     """Answers requests by the Flask application."""
 
     def __init__(self, app: Flask, backend: Backend, cache: Cache, watch: Watch, settings: Settings) -> None:
+        self.rooms = Rooms(settings)
         self._app = app
         self._pending: dict[Hashable, asyncio.Future[None]] = {}
-        self._pages = Door(app, PAGES)
-        self._engine = Door(app, WAITING)
+        self._pages = Hands.of(app, PAGES)
+        self._engine = Hands.of(app, WAITING)
+        self._dumps = Hands.of(app, SENDING)
         self._backend = backend
         self._cache = cache
         self._watch = watch
@@ -145,7 +95,7 @@ class Threads:
     async def handle(self, exchange: Exchange) -> None:
         """Answer a request. Raises TooLarge, Busy, TooManyRequests, Unfinished, LimitExceeded, EngineError, Cut."""
         alias: Hashable = None
-        if exchange.method in READS and not is_private(exchange):
+        if exchange.method in READS and not is_private(exchange) and not _is_conditional(exchange):
             alias = (exchange.scope["path"], exchange.query, *(exchange.headers.get(name) for name in _NAMED))
             if await self._remembered(exchange, alias):
                 return
@@ -174,26 +124,32 @@ class Threads:
         return kept is not None
 
     async def _run(self, exchange: Exchange, body: bytes, alias: Hashable) -> None:
-        door = self._engine if exchange.scope["path"].startswith(ENGINE) else self._pages
-        stamp = self._stamp()
+        path, stamp = exchange.scope["path"], self._stamp()
         reply = Reply(exchange, lambda kept: self._keep(alias, stamp, kept), most=self._room if alias else 0)
-        await self._in_thread(door, exchange, body, reply)
-        if reply.stuck:
-            raise Cut("the client did not take its answer")
-
-    async def _in_thread(self, door: Door, exchange: Exchange, body: bytes, reply: Reply) -> None:
-        """Have the application answer; a client that goes is forgotten before its turn, its query ended after."""
-        scope = _scope(exchange.scope, body)
         task = asyncio.current_task()
         assert task is not None
         self._watch.enter(exchange, math.inf, lambda: abandon(task))
         try:
-            async with door.enter(exchange.client):
-                # From here on a thread is at it, which can't be ended: it must find its way to the end.
-                self._follow(exchange, scope)
-                await door.run(scope, _once(body), reply.send)
+            if path.startswith(DUMPS):
+                await self._in_thread(self._dumps, exchange, body, reply)
+            elif path.startswith(ENGINE):
+                await self._in_thread(self._engine, exchange, body, reply)
+            elif not self.rooms.open:
+                await self._in_thread(self._pages, exchange, body, reply)
+            elif not await self.rooms.answer(exchange.client, payload(_scope(exchange.scope, body), body), reply.send):
+                await self._in_thread(self._engine, exchange, body, reply)
         finally:
             self._watch.leave(exchange)
+        if reply.stuck:
+            raise Cut("the client did not take its answer")
+
+    async def _in_thread(self, hands: Hands, exchange: Exchange, body: bytes, reply: Reply) -> None:
+        """Have the application answer; a client that goes is forgotten before its turn, its query ended after."""
+        scope = _scope(exchange.scope, body)
+        async with hands.door.enter(exchange.client):
+            # From here on a thread is at it, which can't be ended: it must find its way to the end.
+            self._follow(exchange, scope)
+            await hands.run(scope, _once(body), reply.send)
 
     async def explain(self, exchange: Exchange, error: VetgraphError) -> tuple[int, list[Header], bytes]:
         """Return the page that tells a browser of an error: its status, its headers and its text."""
@@ -272,6 +228,11 @@ class Reply:
         if self.size == self._length or not message.get("more_body", False):
             keep, self._keep = self._keep, None
             keep(self)
+
+
+def _is_conditional(exchange: Exchange) -> bool:
+    """Whether an answer hangs on more than whether its tag is known, which is for the application to judge."""
+    return any(name in exchange.headers for name in _CONDITIONS)
 
 
 def _explained(app: Flask, exchange: Exchange, error: VetgraphError) -> tuple[int, list[Header], bytes]:
