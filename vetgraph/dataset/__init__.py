@@ -1,0 +1,1 @@
+"""The dataset about itself: VoID, DCAT-AP, service description, citation. Every number is that of a version."""

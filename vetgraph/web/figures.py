@@ -1,0 +1,79 @@
+"""What is made once for a version and kept: its files to fetch, and its statistics."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from vetgraph.dataset import statistics
+from vetgraph.dataset.statistics import Statistics
+from vetgraph.engine.dumping import Dumps, whole_or_not
+from vetgraph.store import GraphStore
+from vetgraph.versions import Layout
+from vetgraph.web.state import service
+
+REMEMBERED: Final = 4
+"""Versions whose statistics are in memory."""
+
+_MAKING = threading.Lock()
+_known: dict[str, Statistics] = {}
+
+
+def dumps() -> Dumps:
+    """Return the files of the version that the request reads."""
+    store, settings = service().store, service().settings
+    on_disk = not settings.endpoint and Layout(settings.store).checkpoint(store.version.number).is_dir()
+    return Dumps(_folder(), mark(store), store, settings.store if on_disk else None)
+
+
+def figures() -> Statistics:
+    """Return the statistics of the version that the request reads."""
+    store = service().store
+    key = mark(store)
+    with _MAKING:
+        # One at a time: it takes a processor for seconds.
+        if key not in _known:
+            found = _read(store, _folder() / key / "statistics.json")
+            while len(_known) >= REMEMBERED:
+                _known.pop(next(iter(_known)))
+            _known[key] = found
+        return _known[key]
+
+
+def _read(store: GraphStore, path: Path) -> Statistics:
+    """Return the statistics that a file keeps; where it does not, count them and keep them there."""
+    found = statistics.from_json(path.read_text("utf-8")) if path.exists() else None
+    if found is None:
+        found = statistics.count(store)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_or_not(path) as part:
+            part.write_text(found.as_json(), "utf-8")
+    return found
+
+
+def mark(store: GraphStore) -> str:
+    """Return what tells this state of the data from every other, of this store or another."""
+    settings, version = service().settings, store.version
+    stamp = service().engine.stamp if settings.endpoint else f"{version.number} {version.built.isoformat()}"
+    return f"v{version.number}-{sha256(f'{settings.store} {stamp}'.encode()).hexdigest()[:20]}"
+
+
+def _folder() -> Path:
+    """Return the folder for what is made: the store's own, where we may write there."""
+    settings = service().settings
+    folder = settings.store / "dumps"
+    if not settings.endpoint and settings.store.is_dir() and os.access(settings.store, os.W_OK):
+        folder.mkdir(exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    return Path(_temporary().name)
+
+
+@lru_cache(1)
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="vetgraph-dumps-")
