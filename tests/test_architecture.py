@@ -19,6 +19,7 @@ CONFINED = {
     "owlready2": ("checks",),
     "owlrl": ("checks",),
     "click": ("cli",),
+    "pyld": ("jsonld",),
 }
 
 

@@ -58,7 +58,8 @@ def of_kind(kind: str, pages: list[Path] = PAGES) -> list[Block]:
 
 
 def commands() -> list[Block]:
-    return [block for block in of_kind("sh", [ROOT / "docs" / "http.md"]) if "curl " in block.text]
+    pages = [ROOT / "docs" / name for name in ("http.md", "linked-data.md")]
+    return [block for block in of_kind("sh", pages) if "curl " in block.text]
 
 
 # -- Turtle and SPARQL ------------------------------------------------------------------------
@@ -120,7 +121,7 @@ def test_curl_answers_what_is_shown(block: Block, server_url: str, tmp_path: Pat
             assert any(pattern.fullmatch(line) for line in lines), f"not answered: {shown}"
 
 
-def test_every_command_of_the_http_page_shows_its_answer() -> None:
+def test_every_command_shows_its_answer() -> None:
     assert len(commands()) >= 12
     assert [str(block) for block in commands() if not block.answer] == []
 

@@ -8,7 +8,9 @@ from typing import Final, TypeGuard
 
 import pyoxigraph as ox
 
-from vetgraph import about, queries, reasoning
+from vetgraph import queries, reasoning
+from vetgraph.changes import index_of
+from vetgraph.dataset.graphs import graph_catalogue
 from vetgraph.engine.retention import KEEP
 from vetgraph.engine.writer import WAIT, Delta, Intent, Writer
 from vetgraph.errors import ContentError
@@ -77,12 +79,15 @@ def build(
     store = assemble(content)
     progress(STEPS[1], 2, len(STEPS))
     reasoning.infer(store)
-    store.bulk_extend(about.graph_catalogue(store))
+    store.bulk_extend(graph_catalogue(store))
     progress(STEPS[2], 3, len(STEPS))
     _refuse_violations(store, content)
     progress(STEPS[3], 4, len(STEPS))
     with Writer.open(folder, wait=wait, doing="build", keep=keep) as writer:
-        return writer.replace(store, Intent("build", "command line"), fingerprint=content.fingerprint())
+        version = writer.replace(store, Intent("build", "command line"), fingerprint=content.fingerprint())
+    # Who builds compares the version with the one before, so that no reader has to wait for it.
+    index_of(folder).note()
+    return version
 
 
 def begin(folder: Path) -> Version:

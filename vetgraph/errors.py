@@ -14,6 +14,7 @@
     │   ├── NotAcceptable       406  none of the media types asked for can be had
     │   ├── Unfinished          408  the body of the request did not come in full, or not in time
     │   ├── Conflict            409  the name or number that was chosen is taken
+    │   ├── Gone                410  what was asked for is retired or not kept (successor, version, kept)
     │   ├── PreconditionFailed  412  the data are no longer what the request expects (version)
     │   ├── TooLarge            413  the body exceeds the limit
     │   ├── UnsupportedMedia    415  the body's media type is not understood
@@ -106,7 +107,7 @@ class NotAllowed(RequestError):
 
 
 class NotFound(RequestError):
-    """Nothing is known under that name."""
+    """Nothing is known under that name. Facts: kept (versions that can be read)."""
 
     status = 404
     slug = "not-found"
@@ -135,6 +136,14 @@ class Conflict(RequestError):
     status = 409
     slug = "conflict"
     title = "The name is taken"
+
+
+class Gone(RequestError):
+    """What was asked for is retired, withdrawn or not kept any more. Facts: successor, version, kept."""
+
+    status = 410
+    slug = "gone"
+    title = "Gone"
 
 
 class PreconditionFailed(RequestError):

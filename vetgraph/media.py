@@ -89,6 +89,27 @@ def by_type(name: str) -> Media | None:
     return _BY_TYPE.get(name.partition(";")[0].strip().lower())
 
 
+_NAMES: Final = {
+    "turtle": "ttl",
+    "n3": "ttl",
+    "json-ld": "jsonld",
+    "rdf+xml": "rdf",
+    "n-triples": "nt",
+    "n-quads": "nq",
+}
+"""Names beside suffixes and media types under which clients such as SPARQLWrapper ask for formats."""
+
+
+def called(name: str) -> Media | None:
+    """Return the media type that goes by a name, as ``format=`` has it: suffix, media type, or a usual name.
+
+    >>> called("turtle") is called("text/turtle") is called("ttl") is TURTLE
+    True
+    """
+    known = name.strip().lower().replace(" ", "+")
+    return by_suffix(_NAMES.get(known, known)) or by_type(known)
+
+
 def carrying(what: Carries) -> tuple[Media, ...]:
     """Return the media types that can carry something, the preferred first."""
     return tuple(media for media in TABLE if what in media.carries)

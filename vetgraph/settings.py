@@ -51,6 +51,8 @@ class Settings:
     queue_per_client: int = 64
     cache: int = 256_000_000
     keep_versions: int = 10
+    shared_age: int = 10
+    contact: str = ""
 
     @property
     def union(self) -> bool:
@@ -108,6 +110,8 @@ TABLE: Final = (
     Row("queue_per_client", "64", "Queries that one client may have under way or waiting."),
     Row("cache", "256000000", "Bytes of answers that are kept for being asked again; `0` keeps none."),
     Row("keep_versions", "10", "Versions that stay readable, besides pinned ones and those in use."),
+    Row("contact", "not set", "Where to reach whoever runs the service: `mailto:…` or `https://…`, for /about and the catalogue."),
+    Row("shared_age", "10", "Seconds for which a cache shared by many may repeat a page or document without asking."),
 )
 """The table that the documentation, `vetgraph settings` and the reader share."""
 
@@ -124,6 +128,7 @@ _WHOLE: Final = {
     "queue_per_client": 1,
     "cache": 0,
     "keep_versions": 1,
+    "shared_age": 0,
 }
 """Settings that are whole numbers, with the smallest value that each can have."""
 
@@ -173,6 +178,8 @@ def _converted(name: str, value: str) -> Any:
         return _seconds(name, value)
     if name == "allow_hosts":
         return tuple(host.strip().lower() for host in value.split(",") if host.strip())
+    if name == "contact" and not value.startswith(("mailto:", "https://", "http://")):
+        raise SettingsError(f"{PREFIX}CONTACT is {value!r}; give a `mailto:` or `https:` address.", setting=name)
     if name == "default_graph" and value not in ("union", "plain"):
         raise SettingsError(f"{PREFIX}DEFAULT_GRAPH is {value!r}; give `union` or `plain`.", setting=name)
     return value.rstrip("/") if name == "public_url" else value

@@ -6,7 +6,7 @@ Engine errors become ours here: SyntaxError → QuerySyntaxError, the rest → E
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -90,6 +90,18 @@ class GraphStore:
     ) -> Iterator[ox.Quad]:
         """Return the quads that match a pattern, over all graphs."""
         return self._store.quads_for_pattern(subject, predicate, object_, None)  # type: ignore[arg-type]
+
+    def said(
+        self, subjects: Iterable[ox.NamedNode], predicates: Sequence[ox.NamedNode]
+    ) -> dict[ox.NamedNode, list[ox.Quad]]:
+        """Return, of each subject that has any of some properties, the quads of the first property that it has."""
+        found: dict[ox.NamedNode, list[ox.Quad]] = {}
+        for subject in subjects:
+            for predicate in predicates:
+                if quads := list(self.quads(subject, predicate)):
+                    found[subject] = quads
+                    break
+        return found
 
     def dump(self, graph: str | None = None) -> list[ox.Quad]:
         """Return the quads of one named graph, or of all, in a fixed order."""

@@ -8,6 +8,9 @@
     {store}/versions/N.delta.gz  how it differs from the version before, where that is not too much
     {store}/versions/N.use       locked by whoever reads version N, so that it is not removed meanwhile
     {store}/dumps/               the published version as files to fetch, made when first asked for
+    {store}/search/              the labels of a version, folded and indexed, made when first searched
+    {store}/changes.db           what changed in which version, for feeds; made anew where it is lost
+    {store}/deltas/              how versions differed that are not kept any more
     {store}/vetgraph.db          history and journal, for writers and for those who look back
     {store}/primary/             the writer's working copy
     {store}/lock, queue          held by who writes and by who waits; lock.json says who writes
@@ -121,6 +124,10 @@ class Layout:
     def delta(self, number: int) -> Path:
         """Return the file that says how a version differs from its parent; it is not there for large changes."""
         return self.versions / f"{number}.delta.gz"
+
+    def past_delta(self, number: int) -> Path:
+        """Return the file to which that goes when the version's data go."""
+        return self.folder / "deltas" / self.delta(number).name
 
     def use(self, number: int) -> Path:
         """Return the file that readers of a version lock."""

@@ -23,6 +23,9 @@ QUERY: Final = BASE + "query/"
 SCHEME: Final = BASE + "scheme/"
 DATASET: Final = BASE + "dataset"
 
+LICENCE: Final = "https://creativecommons.org/licenses/by/4.0/"
+"""Under what the data may be used."""
+
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 RDFS: Final = "http://www.w3.org/2000/01/rdf-schema#"
 OWL: Final = "http://www.w3.org/2002/07/owl#"
@@ -32,6 +35,7 @@ DCTERMS: Final = "http://purl.org/dc/terms/"
 PROV: Final = "http://www.w3.org/ns/prov#"
 OA: Final = "http://www.w3.org/ns/oa#"
 SH: Final = "http://www.w3.org/ns/shacl#"
+HYDRA: Final = "http://www.w3.org/ns/hydra/core#"
 
 SCHEMES: Final = (
     "thematic-area",
@@ -100,12 +104,21 @@ PREFIXES: Final[dict[str, str]] = {
     "cpsv": "http://purl.org/vocab/cpsv#",
     "dcat": "http://www.w3.org/ns/dcat#",
     "void": "http://rdfs.org/ns/void#",
+    "void-ext": "http://ldf.fi/void-ext#",
+    "adms": "http://www.w3.org/ns/adms#",
+    "dcatap": "http://data.europa.eu/r5r/",
+    "spdx": "http://spdx.org/rdf/terms#",
+    "vcard": "http://www.w3.org/2006/vcard/ns#",
     "sd": "http://www.w3.org/ns/sparql-service-description#",
     "prov": PROV,
     "oa": OA,
     "time": "http://www.w3.org/2006/time#",
     "qb": "http://purl.org/linked-data/cube#",
     "sh": SH,
+    "hydra": HYDRA,
+    "cs": "http://purl.org/vocab/changeset/schema#",
+    "tree": "https://w3id.org/tree#",
+    "ldes": "https://w3id.org/ldes#",
     "dash": "http://datashapes.org/dash#",
     "spex": "https://purl.expasy.org/sparql-examples/ontology#",
     "vann": "http://purl.org/vocab/vann/",
@@ -121,6 +134,16 @@ PREFIXES: Final[dict[str, str]] = {
     "gn": "https://sws.geonames.org/",
 }
 """Prefix → namespace, for Turtle files, queries and the JSON-LD context."""
+
+LABELS: Final = (
+    SKOS + "prefLabel",
+    RDFS + "label",
+    DCTERMS + "title",
+    PREFIXES["foaf"] + "name",
+    PREFIXES["schema"] + "name",
+    SH + "name",
+)
+"""What says how a thing is called, the preferred one first."""
 
 LANGUAGES: Final = ("en", "fr", "de", "nl")
 """Languages in which every text of ours is shown, the fallback first."""

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 from email.message import Message
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import pyoxigraph as ox
 import pytest
+from flask import Flask
+
+from vetgraph.engine import writer
+from vetgraph.engine.deltas import Delta
+from vetgraph.settings import Settings
+from vetgraph.vocab import BASE, SKOS
+from vetgraph.web import create_app
 
 TOKEN = "token-of-the-maintainer"
 FORM = "application/x-www-form-urlencoded"
@@ -98,6 +109,12 @@ class Http:
 
 
 @pytest.fixture(scope="session")
+def http_of() -> Callable[[str], Http]:
+    """Return a client of the service at an address."""
+    return Http
+
+
+@pytest.fixture(scope="session")
 def token() -> str:
     return TOKEN
 
@@ -128,3 +145,56 @@ def readonly(server_url: str) -> Http:
 def door(request: pytest.FixtureRequest) -> Any:
     """The same service by both of its doors: the asynchronous front of a server, and the WSGI application."""
     return request.getfixturevalue("readonly" if request.param == "front" else "client")
+
+
+class Clock(datetime):
+    """A clock that is a minute on each time somebody asks: versions are told apart by whole seconds."""
+
+    minutes = 0
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        Clock.minutes += 1
+        return datetime.now(tz) + timedelta(minutes=Clock.minutes)
+
+
+def _said(name: str, predicate: str, words: str) -> ox.Quad:
+    return ox.Quad(
+        ox.NamedNode(BASE + name),
+        ox.NamedNode(SKOS + predicate),
+        ox.Literal(words, language="en"),
+        ox.NamedNode(BASE + "graph/curation"),
+    )
+
+
+@pytest.fixture(scope="session")
+def aged(store_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a store with a past: the session's snapshot, and four changes of it.
+
+    2 says something of id/anefore (its data are not kept), 3 renames id/menje and brings id/newcomer, 4 takes that
+    one away again, 5 says something of id/epos.
+    """
+    folder = tmp_path_factory.mktemp("aged") / "store"
+    shutil.copytree(store_folder, folder)
+    newcomer = _said("id/newcomer", "prefLabel", "Newcomer")
+    steps = (
+        (Delta(added=(_said("id/anefore", "note", "known to all"),)), "anefore"),
+        (Delta(added=(_said("id/menje", "prefLabel", "The Ministry"), newcomer)), "a newcomer"),
+        (Delta(removed=(newcomer,)), "no newcomer"),
+        (Delta(added=(_said("id/epos", "note", "in Flanders"),)), "epos & <more>"),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer, "datetime", Clock)
+        for number, (delta, reason) in enumerate(steps, 2):
+            with writer.Writer.open(folder, keep=1 if number == 5 else 10) as one:
+                assert one.commit(delta, writer.Intent("update", "tester", reason)).number == number
+                for pinned in (1, 3, 4):
+                    if number == 4:
+                        one.history.pin(pinned)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def elder(aged: Path) -> Flask:
+    """The application on the store with a past."""
+    return create_app(Settings(store=aged))

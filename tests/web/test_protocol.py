@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote_to_bytes, urlencode
 
 import pytest
 from hypothesis import given
@@ -245,6 +245,16 @@ def test_any_request_has_a_plan_or_a_clear_refusal(query: bytes, accept: str, me
     headers = {"accept": accept, "content-type": FORM}
     with contextlib.suppress(BadParameter, QuerySyntaxError, UnsupportedMedia):
         PROTOCOL.asked(method, headers, query, query)
+
+
+@given(st.lists(st.sampled_from(["%", "=", "+", "_", "%20", "%c3%A9", "%zz", "%4", "\n", "\r\n", "?", "a ", ".", "="])))
+def test_percent_encoding_is_read_as_ever(parts: list[str]) -> None:
+    text = "".join(parts).encode()
+    try:
+        expected = unquote_to_bytes(text.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError:
+        return
+    assert parsed(b"query=" + text) == {"query": [expected]}
 
 
 @given(st.text())

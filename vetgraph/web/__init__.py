@@ -10,14 +10,24 @@ from vetgraph.errors import VetgraphError
 from vetgraph.settings import Settings
 from vetgraph.store import GraphStore
 from vetgraph.web import (
+    changes,
+    dataset,
+    dumps,
     headers,
+    jsonld,
+    linksets,
     machine,
+    memento,
+    metadata,
     openapi,
     pages,
     problems,
+    reconcile,
     resources,
     running,
     saved,
+    search,
+    site,
     sparql,
     store,
     validation,
@@ -26,7 +36,28 @@ from vetgraph.web.state import NAME, Service, service
 
 BLUEPRINTS = tuple(
     module.blueprint
-    for module in (sparql, store, running, saved, resources, validation, machine, openapi, problems, pages)
+    for module in (
+        sparql,
+        store,
+        running,
+        saved,
+        resources,
+        validation,
+        dataset,
+        dumps,
+        site,
+        jsonld,
+        linksets,
+        metadata,
+        machine,
+        memento,
+        changes,
+        search,
+        reconcile,
+        openapi,
+        problems,
+        pages,
+    )
 )
 
 

@@ -8,6 +8,7 @@ True
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
@@ -25,6 +26,10 @@ _REMEMBERED: Final = 512
 """Headers that are remembered; a client sends the same one with each request."""
 
 
+_PROFILE: Final = re.compile(r';\s*profile\s*=\s*"?\s*([^";,\s]+)', re.IGNORECASE)
+"""The first profile of a media range; some clients forget the quotes."""
+
+
 @lru_cache(_REMEMBERED)
 def parsed(header: str) -> MIMEAccept:
     """Return a header in parts, most specific first. Parameters such as ``charset`` make no difference here."""
@@ -40,6 +45,42 @@ def best(header: str, choices: Iterable[Media]) -> Media | None:
         return choices[0]
     choice = max(choices, key=lambda media: _quality(accept, media))
     return choice if _quality(accept, choice) > 0 else None
+
+
+def plainest(header: str, choices: Iterable[Media], chosen: Media) -> Media:
+    """Return the choice for a document, given the one that a header prefers: triples for those who read anything.
+
+    Clients that read RDF of any kind, such as Comunica, name all of its formats, those with named graphs a little
+    before the others, and then look in the default graph only. A server may weigh formats itself (RFC 9110 section
+    12.1): where a header names most formats of a graph, its favourite among those that only carry triples is taken.
+    Who names one or two is taken at their word.
+    """
+    if chosen not in _WITH_NAMES:
+        return chosen
+    accept = parsed(header)
+    named = [kind for kind in media.carrying("graph") if _quality(accept, kind) > 0 and kind.type in dict(accept)]
+    triples = [kind for kind in choices if kind in named and kind not in _WITH_NAMES]
+    if len(named) < _MOST or not triples:
+        return chosen
+    return max(triples, key=lambda kind: _quality(accept, kind))
+
+
+_WITH_NAMES: Final = (media.TRIG, media.N_QUADS)
+_MOST: Final = 4
+
+
+@lru_cache(_REMEMBERED)
+def profile(header: str, kind: Media) -> str | None:
+    """Return the first profile that a header asks a media type in (RFC 6906), by preference; None where it names none.
+
+    >>> profile('application/ld+json;profile="http://www.w3.org/ns/json-ld#expanded"', media.JSON_LD)
+    'http://www.w3.org/ns/json-ld#expanded'
+    """
+    for value, quality in parse_accept_header(header, MIMEAccept):
+        asked = _PROFILE.search(value)
+        if asked and quality > 0 and value.partition(";")[0].strip().lower() == kind.type:
+            return asked[1]
+    return None
 
 
 def prefers(header: str, kind: Media, others: Iterable[Media]) -> bool:

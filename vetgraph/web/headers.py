@@ -16,15 +16,16 @@ EVERY: Final[Mapping[str, str]] = {
     "Referrer-Policy": "same-origin",
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
-        "Allow, ETag, Link, Location, Retry-After, Vetgraph-Partial, Vetgraph-Query, Vetgraph-Version, WWW-Authenticate"
+        "Accept-Ranges, Allow, Content-Digest, Content-Range, ETag, Last-Modified, Link, Location, Memento-Datetime, "
+        "Repr-Digest, Retry-After, Vetgraph-Partial, Vetgraph-Query, Vetgraph-Version, WWW-Authenticate"
     ),
 }
 """What every answer has: any page on the web may read it, no browser guesses what it is."""
 
 PREFLIGHT: Final[Mapping[str, str]] = {
     "Access-Control-Allow-Headers": (
-        "Accept, Accept-Language, Authorization, Cache-Control, Content-Type, If-Match, If-Modified-Since, "
-        "If-None-Match, Vetgraph-Query"
+        "Accept, Accept-Datetime, Accept-Language, Authorization, Cache-Control, Content-Type, If-Match, "
+        "If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Range, Vetgraph-Query"
     ),
     "Access-Control-Max-Age": "86400",
 }

@@ -9,12 +9,12 @@ from urllib.parse import quote, urlencode
 
 from flask import has_request_context, request
 
-from vetgraph.vocab import BASE, GRAPH, ONTOLOGY, QUERY, SHAPES, path_of
+from vetgraph.vocab import BASE, DATASET, GRAPH, ONTOLOGY, QUERY, SHAPES, path_of
 from vetgraph.web import texts
 from vetgraph.web.negotiation import root_url
 
 _WEB: Final = re.compile(r"https?://[^\s<>\"{}|^`\\]+\Z", re.IGNORECASE)
-_DOCUMENTED: Final = ("id/", "scheme/", "source/")
+_DOCUMENTED: Final = ("id/", "scheme/", "source/", "distribution/", "version/")
 
 
 def kept(path: str) -> str:
@@ -41,7 +41,12 @@ def address(iri: str) -> str:
     if iri in (ONTOLOGY, SHAPES) or iri.startswith((ONTOLOGY + "#", SHAPES + "#")):
         base, hash_, term = path.partition("#")
         return kept(f"/{base}{hash_}{quote(term)}")
-    return kept(f"/doc/{quote(path)}") if path.startswith(_DOCUMENTED) else ""
+    return kept(document(iri)) if path.startswith(_DOCUMENTED) or iri == DATASET else ""
+
+
+def document(iri: str, suffix: str = "") -> str:
+    """Return the document about a thing of ours, in a format."""
+    return f"/doc/{quote(path_of(iri) or '')}{suffix and '.'}{suffix}"
 
 
 def outside(value: str) -> str:

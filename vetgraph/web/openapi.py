@@ -15,17 +15,20 @@ from flask import Blueprint, Flask, Response, current_app
 from werkzeug.routing import Rule
 
 from vetgraph import __version__, errors, media
-from vetgraph.about import LICENCE
+from vetgraph.dataset import citation
 from vetgraph.errors import VetgraphError
+from vetgraph.jsonld import schemas
+from vetgraph.jsonld.model import model
 from vetgraph.media import Media
 from vetgraph.settings import Settings
 from vetgraph.validation import FORMS, KINDS
-from vetgraph.vocab import LANGUAGES
+from vetgraph.vocab import LANGUAGES, LICENCE
 from vetgraph.web.negotiation import cacheable, respond, root_url
 from vetgraph.web.problems import PROBLEM_JSON
 from vetgraph.web.protocol import FORM
 from vetgraph.web.protocol import QUERY as QUERY_BODY
 from vetgraph.web.protocol import UPDATE as UPDATE_BODY
+from vetgraph.web.signposting import LINKSETS
 from vetgraph.web.state import service
 from vetgraph.web.store import READABLE
 
@@ -65,6 +68,8 @@ FACTS: Final[Mapping[str, Json]] = {
     "expected": {"type": ["string", "integer"]},
     "number": TEXT,
     "version": WHOLE,
+    "successor": IRI,
+    "kept": {"type": "array", "items": WHOLE},
 }
 """Members of problems beyond those of RFC 9457; what each kind of problem has, its class says."""
 
@@ -81,7 +86,10 @@ ALWAYS: Final[Kinds] = (
     errors.Unavailable,
 )
 STORE: Final[Kinds] = (errors.StoreError, errors.StoreDamaged, errors.StoreFormat)
-READ: Final[Kinds] = (*ALWAYS, *STORE, errors.BadParameter, errors.NotFound, errors.NotAcceptable)
+READ: Final[Kinds] = (
+    *(*ALWAYS, *STORE, errors.BadParameter, errors.NotFound, errors.Gone, errors.NotAcceptable),
+    errors.PreconditionFailed,
+)
 BODY: Final[Kinds] = (errors.TooLarge, errors.UnsupportedMedia)
 LIMITED: Final[Kinds] = (errors.TooManyRequests, errors.Busy, errors.LimitExceeded, errors.Cancelled, errors.Conflict)
 EVALUATED: Final[Kinds] = (errors.QuerySyntaxError, errors.UnsupportedQuery, errors.NotAllowed, *LIMITED)
@@ -200,6 +208,9 @@ def _several(name: str, description: str) -> Json:
 
 
 AT: Final = _parameter("at", WHOLE, "The version to read; without it the newest.")
+WHEN: Final = _parameter(
+    "at", TEXT, "The version to read, by its number; a day or a time leads to the version of then.", example="1"
+)
 LANG: Final = _parameter("lang", {"type": "string", "enum": [*LANGUAGES]}, "Language; else `Accept-Language` decides.")
 FORMAT: Final = _parameter(
     "format",
@@ -410,55 +421,195 @@ THINGS: Final[Mapping[str, str]] = {
     "source": "lu-guidance-2025",
     "graph": "curation",
     "query": "areas-without-evaluation",
+    "distribution": "vetgraph.trig.gz",
+    "version": "1",
+    "ontology": "0.1.0",
+    "shapes": "0.1.0",
 }
 """Kinds of names that lead to a document, with an example of each."""
 
-DOCUMENT_MEDIA: Final = (media.HTML, media.TURTLE, media.JSON_LD, media.N_TRIPLES, media.RDF_XML)
+DOCUMENT_MEDIA: Final = (media.HTML, *GRAPH_MEDIA)
+DOCUMENT_FORMAT: Final = _parameter(
+    "format",
+    {"type": "string", "examples": [kind.suffix for kind in DOCUMENT_MEDIA]},
+    "Suffix or media type of the document; wins over `Accept`.",
+)
+PROFILE: Final = _parameter(
+    "profile", IRI, "Form of the JSON-LD; as a parameter of the media type in `Accept` as well."
+)
+WITH_LABELS: Final = _parameter(
+    "labels",
+    {"type": "string", "enum": ["yes", "no"], "default": "yes"},
+    "Whether labels of what is mentioned come too.",
+)
+PAGE_NUMBER: Final = _parameter(
+    "page", {"type": "integer", "minimum": 1, "default": 1}, "Which page of the links from other things."
+)
+MOVED: Final[Json] = {
+    "301": _answer("The thing is retired; what has taken its place is at `Location`.", _content(media.HTML), "Location")
+}
 
 
 def _things() -> Iterator[tuple[str, Json]]:
+    away = _answer("The document about the thing is at `Location`.", _content(media.HTML), "Location")
+    answers, problems = {"303": away, **MOVED}, (*READ, errors.Gone)
+    summary, wishes = "Lead from a thing to the document about it", [DOCUMENT_FORMAT, AT]
     for kind, example in THINGS.items():
-        away = _answer("The document about the thing is at `Location`.", _content(media.HTML), "Location")
-        yield (
-            f"/{kind}/{{rest}}",
-            {
-                "get": _operation(
-                    *(f"identify-{kind}", "Linked data", "Lead from a thing to the document about it"),
-                    *({"303": away}, READ),
-                    parameters=[_place("rest", "What follows in the IRI of the thing.", example)],
-                )
-            },
+        rest = _place("rest", "What follows in the IRI of the thing.", example)
+        operation = _operation(
+            *(f"identify-{kind}", "Linked data", summary, answers, problems), parameters=[rest, *wishes]
         )
-    answers = _read("The document.", _content(*DOCUMENT_MEDIA), "Link")
+        yield f"/{kind}/{{rest}}", {"get": operation}
+    dataset = _operation("identify-dataset", "Linked data", summary, answers, problems, parameters=wishes)
+    yield "/dataset", {"get": dataset}
     name = _place("path", "Kind and name of a thing; a suffix fixes the format.", "id/anefore.ttl")
     document = _operation(
-        "read-document", "Linked data", "Return the document about a thing", answers, READ, parameters=[name, LANG]
+        *("read-document", "Linked data", "Return the document about a thing"),
+        *({**_read("The document.", _content(*DOCUMENT_MEDIA), "Link"), **MOVED}, problems),
+        parameters=[name, DOCUMENT_FORMAT, PROFILE, WITH_LABELS, PAGE_NUMBER, AT, LANG],
     )
     yield "/doc/{path}", {"get": document}
 
 
 def _bundles() -> Iterator[tuple[str, Json]]:
     for name, what in (("ontology", "all terms and code lists"), ("shapes", "all shapes")):
-        answers = _read(f"A graph: {what}.", _content(*GRAPH_MEDIA, media.HTML))
-        whole = _operation(f"read-{name}", "The whole", f"Return {what}", answers, READ, parameters=[LANG])
+        answers = _read(f"A graph: {what}.", _content(*DOCUMENT_MEDIA))
+        whole = _operation(
+            f"read-{name}", "The whole", f"Return {what}", answers, READ, parameters=[DOCUMENT_FORMAT, AT, LANG]
+        )
         suffix = _place("suffix", "Suffix of a format.", "ttl", SUFFIXES)
         one = _operation(
-            f"read-{name}-as", "The whole", f"Return {what} in one format", answers, READ, parameters=[suffix, LANG]
+            f"read-{name}-as", "The whole", f"Return {what} in one format", answers, READ, parameters=[suffix, AT, LANG]
         )
         yield f"/{name}", {"get": whole}
         yield f"/{name}.{{suffix}}", {"get": one}
 
 
 def _whole() -> Iterator[tuple[str, Json]]:
-    for name, summary, content in (
-        ("/context.jsonld", "Return the JSON-LD context of the terms", _content(media.JSON_LD)),
-        ("/.well-known/void", "Return the VoID description", _content(*GRAPH_MEDIA)),
-        ("/dump.trig.gz", "Return all named graphs as TriG", GZIP),
-        ("/dump.nq.gz", "Return all named graphs as N-Quads", GZIP),
-        ("/openapi.json", "Return this document", JSON_CONTENT),
-    ):
+    for name, summary, content in (("/openapi.json", "Return this document", JSON_CONTENT),):
         operation = re.sub(r"\W+", "-", name.strip("/."))
         yield name, {"get": _operation(operation, "The whole", summary, _read("It.", content), READ)}
+
+
+def _json_ld() -> Iterator[tuple[str, Json]]:
+    """Yield what readers of JSON-LD need besides documents, and where its links stand together."""
+    sets = {suffix: {type_: {"schema": {} if suffix == "json" else TEXT}} for suffix, type_ in LINKSETS.items()}
+    schema: Json = {schemas.MEDIA: {"schema": {}}}
+    number = _place("number", "Number of a version of the context.", "1", {"type": "integer", "minimum": 1})
+    name = _place("name", "Name of a class.", "LegalAct", {"type": "string", "enum": sorted(model().classes)})
+    stem = _place("stem", "Path of a document, or `about` for the dataset.", "id/anefore")
+    for address, summary, content, places in (
+        ("/context.jsonld", "Return the newest JSON-LD context", _content(media.JSON_LD), ()),
+        ("/context/{number}.jsonld", "Return a version of the JSON-LD context", _content(media.JSON_LD), (number,)),
+        ("/frames/{name}.jsonld", "Return the frame of a class", _content(media.JSON_LD), (name,)),
+        ("/schemas/{name}.json", "Return the JSON Schema of a class in its frame", schema, (name,)),
+        ("/linkset/{stem}.json", "Return the links of a document as JSON (RFC 9264)", sets["json"], (stem,)),
+        ("/linkset/{stem}.txt", "Return the links of a document as text (RFC 9264)", sets["txt"], (stem,)),
+    ):
+        operation = re.sub(r"\W+", "-", address.strip("/"))
+        answers, problems = _read("It.", content), (*READ, errors.Gone)
+        described = _operation(operation, "Linked data", summary, answers, problems, parameters=list(places))
+        yield address, {"get": described}
+
+
+CITED: Final[Json] = {suffix: {type_.partition(";")[0]: {"schema": TEXT}} for suffix, type_ in citation.TYPES.items()}
+SITEMAP: Final[Json] = {"application/xml": {"schema": TEXT}}
+RANGE: Final = (
+    _parameter("Range", TEXT, "Bytes of the file, such as `bytes=0-999`.", where="header"),
+    _parameter("If-Range", TEXT, "The part only where the file is still what this `ETag` names.", where="header"),
+)
+
+
+def _dataset() -> Iterator[tuple[str, Json]]:
+    """Yield what the dataset says of itself."""
+    formats = _parameter("format", SUFFIXES, "Suffix or media type of the answer; wins over `Accept`.")
+    for name, summary in (
+        ("/.well-known/void", "Return the VoID description"),
+        ("/catalog", "Return the DCAT-AP catalogue"),
+    ):
+        operation = re.sub(r"\W+", "-", name.strip("/."))
+        answers = _read("It.", _content(*GRAPH_MEDIA))
+        yield name, {"get": _operation(operation, "The whole", summary, answers, READ, parameters=[formats, AT])}
+    about = _read("The page.", _content(media.HTML))
+    yield "/about", {"get": _operation("about", "Pages", "Say what the dataset is", about, READ, parameters=[LANG])}
+    for suffix, content in CITED.items():
+        cited = _operation(f"cite-{suffix}", "The whole", "Return the citation", _read("It.", content), READ)
+        yield f"/citation.{suffix}", {"get": cited}
+    for name, content in (("/robots.txt", PLAIN), ("/sitemap.xml", SITEMAP)):
+        operation = re.sub(r"\W+", "-", name.strip("/"))
+        yield name, {"get": _operation(operation, "The whole", "For robots", _read("It.", content), READ)}
+    number = _place("name", "`pages`, or a number.", "pages")
+    part = _operation("sitemap-part", "The whole", "For robots", _read("It.", SITEMAP), READ, parameters=[number])
+    yield "/sitemap/{name}.xml", {"get": part}
+
+
+def _files() -> Iterator[tuple[str, Json]]:
+    """Yield the files to fetch."""
+    bundle, slug = _content(media.TURTLE), _place("slug", "Last part of the graph's IRI.", "curation")
+    for name, summary, content, places in (
+        ("/dump.trig.gz", "all named graphs as TriG", GZIP, ()),
+        ("/dump.nq.gz", "all named graphs as N-Quads", GZIP, ()),
+        ("/dump/ontology.ttl", "all terms and code lists as Turtle", bundle, ()),
+        ("/dump/shapes.ttl", "all shapes as Turtle", bundle, ()),
+        ("/dump/{slug}.ttl.gz", "a named graph as Turtle", GZIP, (slug,)),
+        ("/dump/{slug}.nt.gz", "a named graph as N-Triples", GZIP, (slug,)),
+    ):
+        answers = _read(f"A file: {summary}.", content, "Repr-Digest")
+        answers["206"] = _answer("The part of it that `Range` names.", content, "ETag", "Repr-Digest")
+        operation = _operation(
+            *(re.sub(r"\W+", "-", name.strip("/")), "The whole", f"Return {summary}"),
+            *(answers, (*READ, errors.PreconditionFailed)),
+            parameters=[*places, *RANGE],
+        )
+        operation["responses"]["416"] = {
+            "description": "The file has no such part; `Content-Range` says how long it is.",
+            "content": {PROBLEM_JSON: {"schema": {}}, media.HTML.type: {"schema": TEXT}},
+        }
+        yield name, {"get": operation}
+
+
+LINK_FORMAT: Final[Json] = {"application/link-format": {"schema": TEXT}}
+PATCH: Final[Json] = {"application/rdf-patch": {"schema": TEXT}}
+ATOM: Final[Json] = {"application/atom+xml": {"schema": TEXT}}
+MOMENT: Final = _parameter(
+    "Accept-Datetime", TEXT, "The time of the state that is wanted (RFC 7089), such as that in `Date`.", where="header"
+)
+
+
+def _time() -> Iterator[tuple[str, Json]]:
+    """Yield what tells of other versions, and of changes."""
+    tag = "Time and change"
+    rest = _place("rest", "An address of the service, its query added to this one's.", "doc/id/anefore")
+    led = {"302": _answer("The version that was in force is at `Location`.", _content(media.HTML), "Location", "Link")}
+    form = _parameter("format", {"type": "string"}, "Suffix or media type of the answer; wins over `Accept`.")
+    number = _place("number", "Number of a version.", "1", WHOLE)
+    page = _place("page", "Number of a page, from 1.", "1", WHOLE)
+    since = _parameter("since", TEXT, "A version's number, a day, or a time: what came after it.")
+    limit = _parameter("limit", WHOLE, "Changes in one answer: 100 without it, 1000 at most.")
+    before = _parameter("before", WHOLE, "The version before which a page of the feed begins.")
+    told = {**JSON_CONTENT, **_content(*GRAPH_MEDIA)}
+    for address, name, summary, answers, parameters in (
+        ("/timegate/{rest}", "timegate", "Lead to the state of an address at a time", led, [rest, MOMENT]),
+        (
+            *("/timemap/{rest}", "timemap", "List the versions of an address that can be read"),
+            *(_read("The versions.", {**LINK_FORMAT, **JSON_CONTENT}), [rest, form]),
+        ),
+        (
+            *("/changes", "list-changes", "List the changes after a version or a time, the oldest first"),
+            *(_read("The changes.", told, "Link"), [since, limit, form]),
+        ),
+        (
+            *("/changes/{number}", "read-change", "Return the change that made a version"),
+            *(_read("The change.", {**told, **PATCH}), [number, form]),
+        ),
+        ("/feed.atom", "feed", "Return the changes as a feed, the newest first", _read("It.", ATOM), [before]),
+        ("/ldes", "stream", "Return the first page of the event stream", _read("It.", _content(*GRAPH_MEDIA)), [form]),
+        (
+            *("/ldes/{page}", "stream-page", "Return a page of the event stream"),
+            *(_read("It; a full page never changes.", _content(*GRAPH_MEDIA)), [page, form]),
+        ),
+    ):
+        yield address, {"get": _operation(name, tag, summary, answers, READ, parameters=parameters)}
 
 
 def _health() -> Iterator[tuple[str, Json]]:
@@ -478,6 +629,137 @@ def _health() -> Iterator[tuple[str, Json]]:
     yield "/problems/{slug}", {"get": meaning}
 
 
+# -- search and reconciliation --------------------------------------------------------------------------
+
+
+def _object(*required: str, **properties: Json) -> Json:
+    return {"type": "object", "properties": properties, "required": list(required)}
+
+
+def _list(items: Json) -> Json:
+    return {"type": "array", "items": items}
+
+
+IRIS: Final = _list(IRI)
+FOUND: Final = _object(
+    *("query", "version", "total", "results", "facets"),
+    query=TEXT,
+    instead={
+        "type": ["string", "null"],
+        "description": "The words that were looked for, where nothing has the others.",
+    },
+    version=WHOLE,
+    total=WHOLE,
+    page=WHOLE,
+    limit=WHOLE,
+    next={"type": ["string", "null"], "format": "uri"},
+    results=_list(
+        _object(
+            *("iri", "url", "label", "score"),
+            iri=IRI,
+            url=TEXT,
+            label=TEXT,
+            language=TEXT,
+            matched=_object("text", "language", "role", text=TEXT, language=TEXT, role=TEXT),
+            score={"type": "number"},
+            classes=IRIS,
+            countries=IRIS,
+            sources=IRIS,
+        )
+    ),
+    facets={
+        "type": "object",
+        "additionalProperties": _list(_object("iri", "label", "count", iri=IRI, label=TEXT, count=WHOLE)),
+    },
+)
+NAMED: Final = _object("id", "name", id=TEXT, name=TEXT)
+CANDIDATE: Final = _object(
+    *("id", "name", "score"),
+    id=TEXT,
+    name=TEXT,
+    description=TEXT,
+    type=_list(NAMED),
+    score={"type": "number"},
+    features=_list(_object("id", "value", id=TEXT, value={"type": ["number", "boolean"]})),
+    match={"type": "boolean"},
+)
+EXTENDED: Final = _object("meta", "rows", meta=_list(NAMED), rows={"type": "object"})
+MANIFEST: Final = _object(*("versions", "name", "identifierSpace", "schemaSpace"), versions=_list(TEXT), name=TEXT)
+RECONCILED: Final[Json] = {
+    "anyOf": [
+        MANIFEST,
+        EXTENDED,
+        {"type": "object", "additionalProperties": _object("result", result=_list(CANDIDATE))},
+    ]
+}
+
+
+def _json_content(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
+
+
+def _search() -> Iterator[tuple[str, Json]]:
+    number: Json = {"type": "integer", "minimum": 1}
+    parameters = [
+        _parameter("q", TEXT, "Words, or their beginnings; words in double quotes stand together.", example="anefore"),
+        _several("class", "Classes of which a thing has one: IRIs or prefixed names such as `vet:LegalAct`."),
+        _several("country", "Countries to one of which a thing belongs, such as `id:luxembourg`."),
+        _several("source", "Graphs of which one speaks of a thing, such as `graph:lu-guidance-2025`."),
+        _parameter("language", _list(TEXT), "Languages of the labels that are searched; all of them without it."),
+        _parameter("page", number, "Page of the results."),
+        _parameter("limit", {**number, "maximum": 100}, "Results on a page; 20 without it."),
+        _parameter("format", {"type": "string", "enum": ["html", "json"]}, "Wins over `Accept`."),
+        LANG,
+    ]
+    answers = _read("What is called so, the best first.", {**_content(media.HTML), **_json_content(FOUND)})
+    found = _operation("search", "Search", "Find things by their labels", answers, READ, parameters=parameters)
+    yield "/search", {"get": found}
+
+
+def _reconciliation() -> Iterator[tuple[str, Json]]:
+    tag = "Reconciliation"
+    queries = _parameter("queries", TEXT, "A batch of queries, as JSON.", example='{"q0": {"query": "Anefore"}}')
+    extend = _parameter("extend", TEXT, "A data extension query, as JSON.")
+    answers = _read("The manifest, the candidates, or the values.", _json_content(RECONCILED))
+    said = {"200": _answer("The candidates, or the values.", _json_content(RECONCILED))}
+    body = {"required": True, "content": {FORM: {"schema": _form([queries, extend], "queries", "extend")}}}
+    yield (
+        "/reconcile",
+        {
+            "get": _operation(
+                *("reconcile-by-get", tag, "Say what the service does; match names to things, or extend data"),
+                *(answers, (*READ, errors.TooLarge)),
+                parameters=[queries, extend, LANG],
+            ),
+            "post": _operation(
+                *("reconcile-by-post", tag, "Match names to things, or extend data", said, (*READ, *BODY)),
+                parameters=[LANG],
+                requestBody=body,
+            ),
+        },
+    )
+    suggested = _object("result", result=_list(NAMED))
+    flyout = _object("id", "html", id=TEXT, html=TEXT)
+    proposed = _object("properties", properties=_list(NAMED), type=TEXT, limit=WHOLE)
+    prefix = _parameter("prefix", TEXT, "What was typed.", example="a")
+    cursor = _parameter("cursor", WHOLE, "How many suggestions to leave out.")
+    name = _parameter("id", TEXT, "An identifier.", required=True)
+    type_ = _parameter("type", TEXT, "A type, such as `vet:Actor`.")
+    limit = _parameter("limit", WHOLE, "How many, at most.")
+    for kind in ("entity", "type", "property"):
+        yield _got(f"/reconcile/suggest/{kind}", f"Suggest: {kind}", _json_content(suggested), prefix, cursor)
+        yield _got(f"/reconcile/flyout/{kind}", f"Say a few words: {kind}", _json_content(flyout), name)
+    yield _got("/reconcile/preview", "Show a thing in a frame", _content(media.HTML), name)
+    yield _got("/reconcile/properties", "Propose properties of a type", _json_content(proposed), type_, limit)
+
+
+def _got(address: str, summary: str, content: Json, *parameters: Json) -> tuple[str, Json]:
+    name = address.strip("/").replace("/", "-")
+    answers = _read("It.", content)
+    operation = _operation(name, "Reconciliation", summary, answers, READ, parameters=[*parameters, LANG])
+    return address, {"get": operation}
+
+
 def _operations(settings: Settings) -> Iterator[tuple[str, Json]]:
     """Yield the addresses for machines with their operations."""
     yield "/sparql", _sparql(settings)
@@ -488,7 +770,7 @@ def _operations(settings: Settings) -> Iterator[tuple[str, Json]]:
     yield "/api/queries", _catalogue(settings)
     for suffix, operation in _saved(settings).items():
         yield f"/api/queries/{{name}}{suffix}", {"get": operation}
-    for several in (_things, _bundles, _whole, _health):
+    for several in (_things, _bundles, _json_ld, _dataset, _files, _whole, _time, _health, _search, _reconciliation):
         yield from several()
 
 
@@ -517,7 +799,7 @@ def _pages(app: Flask) -> Iterator[tuple[str, Json]]:
             names = [_place(name, "Which one.", "areas-without-evaluation") for name in sorted(rule.arguments)]
             answers = _read("The page.", _content(media.HTML))
             name = rule.endpoint.replace(".", "-")
-            operation = _operation(name, "Pages", summary, answers, READ, parameters=[*names, LANG])
+            operation = _operation(name, "Pages", summary, answers, READ, parameters=[*names, LANG, WHEN])
             yield addresses(rule)[0], {"get": operation}
 
 
@@ -529,6 +811,7 @@ HEADERS: Final[Mapping[str, tuple[Json, str]]] = {
     "ETag": (TEXT, "Checksum of the answer."),
     "Location": (TEXT, "Address of what was asked for, or of what was made."),
     "Link": (TEXT, "Other formats of the same (RFC 8288)."),
+    "Repr-Digest": (TEXT, "SHA-256 of the whole file (RFC 9530)."),
 }
 RESULTS: Final[Json] = {
     "description": "SPARQL 1.1 Query Results JSON Format. `meta` is there where a limit cut the answer short.",

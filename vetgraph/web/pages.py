@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, redirect, render_template, request
 from flask.blueprints import BlueprintSetupState
 
 from vetgraph import __version__, media
 from vetgraph.errors import VetgraphError
-from vetgraph.vocab import BASE, PREFIXES, VET, shorten
-from vetgraph.web import links, portraits, reading, records, texts
-from vetgraph.web.negotiation import cacheable, respond
+from vetgraph.vocab import BASE, DATASET, PREFIXES, VET, shorten
+from vetgraph.web import accept, links, portraits, reading, records, terms, texts
+from vetgraph.web.negotiation import cacheable, kept, respond
 from vetgraph.web.reading import Row, each, grouped, narrowed, solutions
 from vetgraph.web.state import service
 from vetgraph.web.tables import ROWS_SHOWN, Table, table_of
@@ -108,11 +108,15 @@ def _say_language(response: Response) -> Response:
 
 @blueprint.get("/")
 def home() -> Response:
-    """Answer with what is in here and where to start."""
+    """Answer with what is in here and where to start; machines are sent to what describes the dataset (303)."""
+    choice = accept.best(request.headers.get("Accept", ""), (media.HTML, *media.carrying("graph"))) or media.HTML
+    if choice is not media.HTML:
+        away = redirect(links.rooted(links.document(DATASET, choice.suffix)), code=303)
+        return kept(away, vary="Accept")  # type: ignore[arg-type]
     counts = {row["class"]: int(row["things"]) for row in solutions("page-classes")}
     shown = [(VET + name, counts.get(VET + name, 0), link) for name, link in HOME_CLASSES]
     questions = [query for query in service().queries.questions if not query.parameters]
-    return page(
+    response = page(
         "home.html",
         counts=[item for item in shown if item[1]],
         sample=records.sample(records.matrices(solutions("page-statuses"))),
@@ -120,6 +124,8 @@ def home() -> Response:
         questions=questions[:: max(1, len(questions) // 6)][:6],
         question_count=len(service().queries.questions),
     )
+    response.vary.add("Accept")
+    return response
 
 
 def _sources() -> list[dict[str, Any]]:
@@ -336,13 +342,7 @@ def resource_page(iri: str) -> str:
 
 def bundle_page(name: str) -> str:
     """Return the page of the whole ontology or of all shapes."""
-    rows = solutions(f"page-{name}")
-    if name == "ontology":
-        terms = [portraits.OntologyTerm.of(several) for several in grouped(rows, lambda r: r["term"]).values()]
-        terms.sort(key=lambda term: reading.sort_key(term.iri))
-        schemes = grouped(solutions("page-schemes"), lambda row: row["scheme"])
-        return render_template("ontology.html", terms=terms, schemes=schemes)
-    return render_template("shapes.html", shapes=grouped(rows, lambda row: row["shape"]))
+    return terms.ontology_page() if name == "ontology" else terms.shapes_page()
 
 
 def problem_page(problem: Mapping[str, Any]) -> str:

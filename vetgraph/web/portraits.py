@@ -160,7 +160,8 @@ def portrait(iri: str) -> Portrait:
         "graphs": sorted({row["graph"] for row in stated}),
         "names": names(solutions("page-names", thing=iri)),
         "evidence": evidence(solutions("page-evidence", thing=iri)),
-        "pages": [(row["page"], row["address"]) for row in solutions("page-pages", thing=iri)],
+        "pages": [(row["page"], row["address"], row["evidence"]) for row in solutions("page-pages", thing=iri)],
+        "parts": [row["value"] for row in stated if row["property"] == OA + "hasSelector"],
         "list_address": LISTS.get(template, ""),
     }
     values |= _sections(iri, template)
@@ -287,28 +288,3 @@ def _document_sections(iri: str) -> list[Section]:
 def graph_number(graph: str, numbers: dict[str, str]) -> str:
     """Return the number of the document that a graph is made from, if it is made from one."""
     return numbers.get(graph.replace(GRAPH, SOURCE, 1), "")
-
-
-@dataclass(frozen=True)
-class OntologyTerm:
-    """A class or property with what the ontology says of it."""
-
-    iri: str
-    is_class: bool
-    definition: str
-    usage: str
-    broader: tuple[str, ...]
-    inverse: str
-
-    @classmethod
-    def of(cls, rows: Sequence[Row]) -> OntologyTerm:
-        """Return the term of some rows."""
-        row = rows[0]
-        return cls(
-            row["term"],
-            any(one["type"].endswith("#Class") for one in rows),
-            row["definition"],
-            row["usage"],
-            tuple(each(rows, "broader")),
-            row["inverse"],
-        )

@@ -68,7 +68,7 @@ def on_http(error: HTTPException) -> Response:
         }
     )
     for name, value in error.get_headers():
-        if name.lower() == "allow":
+        if name.lower() in ("allow", "content-range"):
             response.headers[name] = value
     return response
 
@@ -107,7 +107,11 @@ def answer(problem: dict[str, Any]) -> Response:
         body, content_type = pages.problem_page(problem), HTML.header
     else:
         body, content_type = json.dumps(problem, ensure_ascii=False) + "\n", PROBLEM_JSON
-    return Response(body, status=int(problem["status"]), content_type=content_type)
+    response = Response(body, status=int(problem["status"]), content_type=content_type)
+    # What is missing or wrong now may be there in a moment: no cache keeps it (RFC 9111 section 4.2.2 would allow it).
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Accept, Accept-Language"
+    return response
 
 
 def _leaves(kind: type[errors.VetgraphError]) -> list[type[errors.VetgraphError]]:

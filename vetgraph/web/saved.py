@@ -36,7 +36,8 @@ def catalogue() -> Response:
 def rows(name: str, suffix: str | None = None) -> Response:
     """Answer a saved query, in the format of the suffix or of Accept."""
     query = service().queries.get(name)
-    answer = service().store.query(query.text, bindings=query.bindings(request.args.to_dict()))
+    values = {name: value for name, value in request.args.items() if name != "at"}
+    answer = service().store.query(query.text, bindings=query.bindings(values))
     kinds = media.carrying(results.kind_of(answer))
     choice = media.by_suffix(suffix) if suffix else accepted(kinds)
     if choice is None or choice not in kinds:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, Response, request
 
-from vetgraph import about, media, results
+from vetgraph import media, results
+from vetgraph.dataset.service import service_description
 from vetgraph.engine.backend import Caller, Change, caller
 from vetgraph.engine.functions import is_deterministic
 from vetgraph.engine.history import Intent
@@ -53,7 +54,7 @@ def by_get() -> Response:
     if wants_page(request.headers.get("Accept", "")):
         return cacheable(respond(pages.sparql_page("", None, None), media.HTML.header), vary="Accept, Accept-Language")
     choice = accepted(media.carrying("graph"))
-    triples = about.service_description(service().engine.version, service().settings, f"{root_url()}/sparql")
+    triples = service_description(service().engine.version, service().settings, f"{root_url()}/sparql")
     return cacheable(respond(results.write_quads(triples, choice), choice.header))
 
 

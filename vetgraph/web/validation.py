@@ -11,16 +11,17 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from vetgraph import about, media
+from vetgraph import media
 from vetgraph.engine.bridge import SyncAnswer
 from vetgraph.engine.jobs import ValidateJob
 from vetgraph.engine.judging import PAGE
 from vetgraph.errors import BadParameter, LimitExceeded, NotAcceptable, RequestError, TooLarge
+from vetgraph.jsonld.context import by_path
 from vetgraph.media import HTML
 from vetgraph.validation import FORMS
 from vetgraph.vocab import BASE, LANGUAGES
 from vetgraph.web import pages
-from vetgraph.web.negotiation import respond
+from vetgraph.web.negotiation import respond, root_url
 from vetgraph.web.problems import problem_of
 from vetgraph.web.protocol import seconds
 from vetgraph.web.sparql import asking
@@ -29,8 +30,6 @@ from vetgraph.web.state import service
 blueprint = Blueprint("validation", __name__)
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
-
-CONTEXT = BASE + "context.jsonld"
 
 Document = tuple[str, str, bytes]
 """Media type or suffix (empty where the name tells), name, and bytes of what was handed in."""
@@ -132,10 +131,13 @@ def _documents() -> tuple[Document, Document | None]:
 
 
 def _contexts(*documents: Document | None) -> dict[str, object]:
-    """Return our own JSON-LD context by its address, where a document names it: it is not fetched but known."""
-    if any(each is not None and CONTEXT.encode() in each[2] for each in documents):
-        return {CONTEXT: about.jsonld_context(service().store)}
-    return {}
+    """Return our own JSON-LD contexts by their addresses, where a document names them: none is fetched."""
+    roots = {BASE.rstrip("/"), root_url()}
+    known = {root + path: text for root in roots for path, text in by_path().items()}
+    named = {each[2] for each in documents if each is not None}
+    return {
+        address: json.loads(text) for address, text in known.items() if any(address.encode() in data for data in named)
+    }
 
 
 def _measured(kind: str | None, name: str, data: bytes) -> Document:
