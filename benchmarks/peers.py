@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from benchmarks import virtuoso
 from benchmarks.servers import Place, Server, Unstarted, free_port
 from vetgraph import __version__
 from vetgraph.media import N_QUADS
 
 TOKEN: Final = "benchmark-token"  # noqa: S105 - of a server that lives for one run on this machine
 GRAPH: Final = "https://w3id.org/vetgraph/graph/benchmark"
-MANY: Final = 1_000_000_000
+BUFFERS: Final = 170_000
+"""Buffers of Virtuoso: a gigabyte and a half; the packaged ones are 80 MB."""
 
 
 class Ours(Server):
@@ -162,14 +164,14 @@ class Virtuoso(Server):
     def fill(self, place: Place) -> None:
         """Start it once, let its own bulk loader run, and end it by its own command."""
         port, sql = free_port(), free_port()
-        orders = f"ld_dir('{place.folder}', '{place.triples.name}', '{GRAPH}'); rdf_loader_run(); checkpoint; shutdown;"
+        orders = virtuoso.orders(self._isql, sql, place.triples, GRAPH, "checkpoint", "shutdown")
         with (place.folder / "virtuoso-load.log").open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 self._command(place, port, sql), cwd=self.folder(place), stdout=log, stderr=log
             )
             try:
                 self.await_port(port)
-                self.run(self._isql, f"127.0.0.1:{sql}", "dba", "dba", f"exec={orders}")
+                self.run(*orders)
                 process.wait(timeout=self.options.patience)
             finally:
                 self.stop(process, port)
@@ -185,66 +187,9 @@ class Virtuoso(Server):
         return self._command(place, port, free_port())
 
     def _command(self, place: Place, port: int, sql: int) -> list[str]:
-        text = VIRTUOSO_INI.format(port=port, sql=sql, folder=place.folder, graph=GRAPH, many=MANY)
-        (self.folder(place) / "virtuoso.ini").write_text(text, "utf-8")
-        return [self.found, "+foreground", "+configfile", "virtuoso.ini"]
+        virtuoso.configure(self.folder(place), port, sql, place.folder, buffers=BUFFERS, graph=GRAPH)
+        return [self.found, *virtuoso.OPTIONS]
 
-
-VIRTUOSO_INI: Final = """\
-[Database]
-DatabaseFile = virtuoso.db
-ErrorLogFile = virtuoso.log
-LockFile = virtuoso.lck
-TransactionFile = virtuoso.trx
-xa_persistent_file = virtuoso.pxa
-ErrorLogLevel = 7
-FileExtend = 200
-MaxCheckpointRemap = 2000
-Striping = 0
-TempStorage = TempDatabase
-
-[TempDatabase]
-DatabaseFile = virtuoso-temp.db
-TransactionFile = virtuoso-temp.trx
-MaxCheckpointRemap = 2000
-Striping = 0
-
-[Parameters]
-ServerPort = 127.0.0.1:{sql}
-DisableUnixSocket = 1
-MaxClientConnections = 64
-ServerThreads = 64
-CheckpointInterval = 0
-CaseMode = 2
-DirsAllowed = ., {folder}
-NumberOfBuffers = 170000
-MaxDirtyBuffers = 130000
-MaxQueryMem = 2G
-ThreadsPerQuery = 2
-AsyncQueueMaxThreads = 10
-SchedulerInterval = 10
-
-[HTTPServer]
-ServerPort = 127.0.0.1:{port}
-ServerRoot = .
-ServerThreads = 40
-MaxClientConnections = 64
-MaxKeepAlives = 64
-KeepAliveTimeout = 60
-EnabledGzipContent = 0
-Charset = UTF-8
-
-[Client]
-SQL_PREFETCH_ROWS = 100
-SQL_PREFETCH_BYTES = 16000
-
-[SPARQL]
-DefaultGraph = {graph}
-ResultSetMaxRows = {many}
-MaxQueryCostEstimationTime = 0
-MaxQueryExecutionTime = 0
-"""
-"""The limits of the packaged configuration (10,000 rows, 10 connections, 60 s, 80 MB of buffers) lifted."""
 
 SERVERS: Final = (Ours, OxigraphDisk, OxigraphMemory, RdflibEndpoint, RdflibEndpointOxigraph, Virtuoso)
 

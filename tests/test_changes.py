@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -14,10 +16,11 @@ import pytest
 
 from vetgraph import resources
 from vetgraph.changes import Index, Past, comparing, reach
+from vetgraph.changes import index as index_module
 from vetgraph.changes.index import CONTENT
 from vetgraph.engine.deltas import Delta
 from vetgraph.engine.writer import Intent, Writer
-from vetgraph.errors import NotFound
+from vetgraph.errors import NotFound, Unavailable
 from vetgraph.store import GraphStore, open_store
 from vetgraph.versions import Layout
 from vetgraph.vocab import BASE, PREFIXES, SKOS
@@ -125,7 +128,7 @@ def test_what_went_is_known_to_have_been(folder: Path) -> None:
     index.close()
 
 
-CHANGES = {
+CHANGES: dict[str, tuple[tuple[ox.Quad, ...], tuple[ox.Quad, ...]]] = {
     "a note": ((quad("id/anefore", SKOS + "note", text("new"), "graph/curation"),), ()),
     "a class's name": ((quad("ontology#Ministry", LABEL, text("Department"), "graph/curation"),), ()),
     "a property's name": ((quad("ontology#supervisedBy", LABEL, text("under"), "graph/curation"),), ()),
@@ -148,7 +151,8 @@ def twins(store: GraphStore) -> tuple[GraphStore, GraphStore]:
 @pytest.mark.parametrize("name", [*CHANGES, "a shape's parts", "a passage"])
 def test_no_description_changes_beyond_reach(twins: tuple[GraphStore, GraphStore], name: str) -> None:
     before, after = twins
-    added, removed = CHANGES.get(name, ((), ()))
+    nothing: tuple[ox.Quad, ...] = ()
+    added, removed = CHANGES.get(name, (nothing, nothing))
     if name == "a shape's parts":
         removed = (next(q for q in before.quads(None, iri("rdf:first")) if "shapes" in str(q.graph_name)),)
     elif name == "a passage":
@@ -272,6 +276,23 @@ def test_the_index_can_be_lost_or_broken(folder: Path) -> None:
         if damage is not None:
             path.write_bytes(damage)
         assert changed(folder, "id/a", "id/c") == [2, 1]
+
+
+def test_an_index_that_another_holds_is_not_waited_for_in_vain(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "WAIT", 0.1)
+    assert changed(folder, "id/a") == [1]
+    write(folder, quad("id/a", "ontology#name", text("A")))
+    index = Index(folder)
+    with closing(sqlite3.connect(folder / "changes.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        # Too young rather than too old; and nothing is told of a change that is not known yet.
+        assert index.changed(BASE + "id/c", 2) == 2
+        with pytest.raises(Unavailable):
+            index.step(Past(folder).entry(2))
+        other.execute("ROLLBACK")
+    assert index.changed(BASE + "id/c", 2) == 1
+    assert index.step(Past(folder).entry(2)).source == "written"
+    index.close()
 
 
 def test_an_index_of_another_past_is_begun_anew(folder: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ server is killed in the same way in ``test_crash_server.py``. ``TEST_CRASHES`` s
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 import signal
@@ -146,12 +147,15 @@ def check_tidy(folder: Path, *chains: Chain) -> None:
             for id_, number in chain.versions.items():
                 assert history.published(id_) == number
     names = {path.name for path in folder.iterdir()}
-    known = {"current", "lock", "lock.json", "queue", "primary", "versions", "vetgraph.db"}
+    known = {"current", "deltas", "lock", "lock.json", "queue", "primary", "versions", "vetgraph.db"}
     assert names <= known | {"vetgraph.db-wal", "vetgraph.db-shm"}
     kept = range(newest - KEEP + 1, newest + 1)
     there = {path.name for path in layout.versions.iterdir()}
     needed = {f"{number}{end}" for number in kept if number > 0 for end in ("", ".json", ".use")}
     assert needed <= there <= needed | {f"{number}.delta.gz" for number in kept}
+    # What versions that are gone had changed is still there, whole.
+    past = {path.name: Delta.from_bytes(gzip.decompress(path.read_bytes())) for path in folder.glob("deltas/*")}
+    assert set(past) <= {f"{number}.delta.gz" for number in range(1, newest - KEEP + 1)}
 
 
 @pytest.fixture

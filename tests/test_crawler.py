@@ -32,10 +32,13 @@ BOUND = 160
 SHARE = 10
 """One document in so many is read as a page, and one variant (language, format, past) in so many is asked for."""
 
+THINGS = ("id/", "scheme/", "source/", "graph/", "query/", "version/", "distribution/")
 _REFERENCE = re.compile(r"""\b(?:href|src|action)="([^"]*)\"""")
 _ANCHOR = re.compile(r"""\bid="([^"]*)\"""")
 _TARGET = re.compile(r"<([^>]*)>\s*;")
+_LITERAL = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _IRI = re.compile(rb"<(https://w3id\.org/vetgraph/[^>]*)>")
+_SUBJECT = re.compile(rb"^<(https://w3id\.org/vetgraph/[^>]*#[^>]*)>", re.MULTILINE)
 _SUFFIX = re.compile(r"\.(?:html|ttl|jsonld|nt|rdf|trig|nq|csv|tsv|json|xml|gz)$")
 
 
@@ -71,7 +74,10 @@ class Crawl:
     reached: set[str] = field(default_factory=set)
     anchors: dict[str, set[str]] = field(default_factory=dict)
     anchored: dict[tuple[str, str], str] = field(default_factory=dict)
+    described: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
+    html: bool = True
+    """Whether what is read is a page: an IRI with a hash leads to a place in one only where a page says so."""
 
     def run(self, bound: int | None = None) -> None:
         """Ask for address after address, of each kind in turn, until there is none or there were enough."""
@@ -91,6 +97,9 @@ class Crawl:
             self.faults.append(f"{address}: {reply.status}, linked from {self.from_[address]}")
             return
         self.reached.add(unquote(urlsplit(address).path))
+        self.html = reply.type == "text/html"
+        if reply.type == "application/n-triples":
+            self.described.update(one.decode() for one in _SUBJECT.findall(reply.body))
         for target in self._targets(reply):
             self._note(urljoin(self.root + address, target), address)
         if reply.type == "text/html" and reply.status == 200:
@@ -104,16 +113,19 @@ class Crawl:
         if reply.type == "text/html":
             yield from map(html.unescape, _REFERENCE.findall(reply.body.decode()))
         elif reply.type == "application/n-triples":
-            yield from (one.decode() for one in {*_IRI.findall(reply.body)})
+            yield from sorted(one.decode() for one in {*_IRI.findall(_LITERAL.sub(b"", reply.body))})
 
     def _note(self, url: str, by: str) -> None:
         """Remember an address of ours that is linked to; IRIs of ours are answered for here."""
         if url.startswith(BASE):
-            url = f"{self.root}/{quote(url.removeprefix(BASE), safe='/#?=&%+:')}"
+            path = quote(url.removeprefix(BASE), safe="/#?=&%+:")
+            # Some names are followed; the document that they all lead to is asked for at once else.
+            ahead = path.startswith(THINGS) and not drawn(path, self.share)
+            url = f"{self.root}/doc/{path}" if ahead else f"{self.root}/{path}"
         if not url.startswith(self.root + "/"):
             return
         address, _, anchor = url.removeprefix(self.root).partition("#")
-        if anchor:
+        if anchor and self.html:
             self.anchored.setdefault((address, unquote(anchor)), by)
         if address not in self.from_ and self._wanted(address):
             self.from_[address] = by
@@ -125,6 +137,11 @@ class Crawl:
         if path.startswith("/dump"):
             return not self.share > 1
         variant = bool(query) or bool(_SUFFIX.search(path)) or path.startswith(("/timemap", "/timegate", "/linkset"))
+        if path in ("/ontology.nt", "/shapes.nt"):
+            return True
+        if path == "/search":
+            # Each class has its list; the first pages of it will do, and no mixture of facets.
+            return bool(re.fullmatch(r"class=[^&]*(&page=[2-5])?|", query))
         costly = path == "/sparql" or (bool(query) and path.startswith(("/queries/", "/api/")))
         if costly:
             return drawn(address, 25 * self.share)
@@ -194,7 +211,8 @@ def unreached(crawl: Crawl, iris: Iterable[str]) -> list[str]:
     missing = []
     for iri in iris:
         path, _, anchor = iri.removeprefix(BASE).partition("#")
-        if not {f"/{path}", f"/doc/{path}"} & crawl.reached or (anchor and anchor not in places.get(f"/{path}", ())):
+        seen = {f"/{path}", f"/doc/{path}"} & crawl.reached
+        if not seen or (anchor and anchor not in places.get(f"/{path}", ()) and iri not in crawl.described):
             missing.append(iri)
     return sorted(missing)
 

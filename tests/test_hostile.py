@@ -23,7 +23,7 @@ from vetgraph.store import GraphStore
 
 MIX = Path(__file__).parent / "hostile" / "mix.py"
 THOROUGH = os.environ.get("TEST_OPTIONAL") == "required"
-SECONDS, QUIET, WINDOW = (60, 16, 5) if THOROUGH else (15, 6, 2.5)
+SECONDS, QUIET, WINDOW = (60, 8, 3.5) if THOROUGH else (15, 6, 2.5)
 TIMEOUT = 2
 TOKEN = "a-token-for-tests"
 CACHE = 16_000_000
@@ -102,7 +102,8 @@ def test_every_good_answer_is_right(report: Report) -> None:
         refused = [fault for fault in report[phase]["faults"] if fault.startswith("503 ") and "limit-exceeded" in fault]
         # Who waited for a turn until the limit is told so; everybody else has the right answer.
         assert [fault for fault in report[phase]["faults"] if fault not in refused] == [], phase
-        assert len(refused) <= report[phase]["asked"] / 50, phase
+        # In the first seconds nothing is known of any query; later hardly anybody waits so long.
+        assert len(refused) <= report[phase]["asked"] / (50 if phase == "warm-up" else 200), phase
 
 
 def test_no_bad_client_gets_an_answer_that_nobody_may_get(report: Report) -> None:
@@ -138,9 +139,10 @@ def test_no_process_and_no_handle_is_left(report: Report) -> None:
 
 
 def test_memory_stays_flat(report: Report) -> None:
-    # What may grow is the cache, up to its bound; the rest is what allocators keep.
-    assert report["after"]["memory"] <= report["before"]["memory"] + CACHE + 160 * MEGABYTE
-    assert report["front at most"] < 512 * MEGABYTE
+    # What may grow is the cache, up to its bound; a dump that is still being written adds its process.
+    told = {name: report[name]["memory"] // MEGABYTE for name in ("before", "after")}
+    assert report["after"]["memory"] <= report["before"]["memory"] + CACHE + 120 * MEGABYTE, told
+    assert report["front at most"] < 224 * MEGABYTE, report["front at most"] // MEGABYTE
 
 
 def test_good_clients_are_not_shut_out(report: Report) -> None:
@@ -151,9 +153,10 @@ def test_good_clients_are_not_shut_out(report: Report) -> None:
 
 
 @pytest.mark.xfail(
-    strict=True,
-    reason="the front shares its interpreter lock with the threads that render pages, and look-ups queue behind heavy "
-    "queries: measured on two processors, a look-up's p99 is 5 ms in quiet and 0.2 to 0.5 s under attack",
+    strict=False,
+    reason="measured on two processors that others used as well: a look-up's p99 is 6 to 10 ms in quiet and 0.4 to "
+    "0.8 s under attack (with four times as many wanting the processors, 20 to 70 ms and 4.4 s): ending workers and "
+    "forking new ones takes turns in one process",
 )
 def test_good_clients_hardly_notice(report: Report) -> None:
     assert report["ratio"] < 2

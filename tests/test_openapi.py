@@ -119,6 +119,7 @@ def test_names_of_operations_are_unique(described: Json) -> None:
 
 ASK = "ASK { ?s ?p ?o }"
 TURTLE = {"Content-Type": "text/turtle"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 SERVICE = "SELECT * { SERVICE <http://127.0.0.1:9/> {} }"
 SAID: list[tuple[str, str, dict[str, str], dict[str, str], bytes | None, int]] = [
     ("get", "/sparql", {"query": ASK}, {}, None, 200),
@@ -142,6 +143,18 @@ SAID: list[tuple[str, str, dict[str, str], dict[str, str], bytes | None, int]] =
     ("post", "/validate", {}, TURTLE, b"<a:a> <a:b>", 400),
     ("post", "/validate", {"format": "json"}, TURTLE, b"<a:a> <a:b> <a:c> .", 200),
     ("get", "/readyz", {}, {}, None, 200),
+    ("get", "/search", {"q": "anefore", "format": "json"}, {}, None, 200),
+    ("get", "/search", {"q": "anefore"}, {"Accept": "text/html"}, None, 200),
+    ("get", "/search", {"limit": "0"}, {}, None, 400),
+    ("get", "/search", {}, {"Accept": "image/png"}, None, 406),
+    ("get", "/reconcile", {}, {}, None, 200),
+    ("get", "/reconcile", {"queries": '{"q0": {"query": "Anefore"}}'}, {}, None, 200),
+    ("post", "/reconcile", {}, FORM, b'extend={"ids":["id/anefore"],"properties":[{"id":"country"}]}', 200),
+    ("post", "/reconcile", {}, FORM, b"queries=[]", 400),
+    ("get", "/reconcile/suggest/type", {"prefix": "a"}, {}, None, 200),
+    ("get", "/reconcile/flyout/entity", {"id": "id/anefore"}, {}, None, 200),
+    ("get", "/reconcile/preview", {"id": "id/nobody"}, {}, None, 404),
+    ("get", "/reconcile/properties", {"type": "vet:LegalAct"}, {}, None, 200),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Turtle and JSON-LD for people, and Turtle files in canonical form.
+"""Turtle files in canonical form.
 
 Canonical form: the leading block of ``#`` comments is kept, prefixes are those of
 :mod:`vetgraph.vocab` that the file uses, subjects are sorted by IRI with the header
@@ -91,17 +91,6 @@ def turtle(triples: Iterable[ox.Triple]) -> str:
     """Return triples as Turtle for people: known prefixes, subjects sorted and grouped."""
     graph = _from_engine(triples)
     return _write(_with_bound_prefixes(graph))
-
-
-def json_ld(triples: Iterable[ox.Triple]) -> str:
-    """Return triples as JSON-LD compacted with the prefixes that they use, context included."""
-    graph = _from_engine(triples)
-    used = {
-        prefix: namespace
-        for prefix, namespace in PREFIXES.items()
-        if any(str(term).startswith(namespace) for triple in graph for term in triple)
-    }
-    return graph.serialize(format="json-ld", context=used, indent=2, sort_keys=True) + "\n"
 
 
 def _from_engine(triples: Iterable[ox.Triple]) -> Graph:

@@ -92,6 +92,7 @@ DOMAINS: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(("legislationDate", "legislationType", "legislationJurisdiction"), frozenset({"Legislation"})),
     **dict.fromkeys(("legislationChanges", "legislationIdentifier"), frozenset({"Legislation"})),
     **dict.fromkeys(("startDate", "endDate"), frozenset({"Event", "EducationalOccupationalProgram"})),
+    "contentUrl": frozenset({"DataDownload"}),
     "provider": frozenset({"EducationalOccupationalProgram", "Service"}),
     **dict.fromkeys(("termCode", "inDefinedTermSet"), frozenset({"DefinedTerm"})),
 }
@@ -135,6 +136,7 @@ _RULES: Final[tuple[tuple[str, _Rule], ...]] = (
     (DCTERMS + "issued", _Rule("datePublished", "date")),
     (DCTERMS + "license", _Rule("license", "url")),
     (DCTERMS + "language", _Rule("inLanguage", "code")),
+    (expand("dcat:downloadURL"), _Rule("contentUrl", "url")),
     (SH + "select", _Rule("text", "text")),
     (expand("foaf:page"), _Rule("sameAs", "url")),
 )

@@ -51,8 +51,8 @@ class Settings:
     queue_per_client: int = 64
     cache: int = 256_000_000
     keep_versions: int = 10
-    shared_age: int = 10
     contact: str = ""
+    shared_age: int = 10
 
     @property
     def union(self) -> bool:
@@ -110,7 +110,11 @@ TABLE: Final = (
     Row("queue_per_client", "64", "Queries that one client may have under way or waiting."),
     Row("cache", "256000000", "Bytes of answers that are kept for being asked again; `0` keeps none."),
     Row("keep_versions", "10", "Versions that stay readable, besides pinned ones and those in use."),
-    Row("contact", "not set", "Where to reach whoever runs the service: `mailto:…` or `https://…`, for /about and the catalogue."),
+    Row(
+        "contact",
+        "not set",
+        "Where to reach whoever runs the service: `mailto:…` or `https://…`, for /about and the catalogue.",
+    ),
     Row("shared_age", "10", "Seconds for which a cache shared by many may repeat a page or document without asking."),
 )
 """The table that the documentation, `vetgraph settings` and the reader share."""

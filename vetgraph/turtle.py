@@ -1,8 +1,8 @@
 """Turtle and TriG for people: grouped by subject, in an order that depends on nothing but what is said.
 
-Only prefixes that are used are declared. A blank node that one statement points at stands inside it, lists as lists.
-Others get labels by RDF Dataset Canonicalization (RDFC-1.0), which is done only where there are such nodes. Written on
-the engine's terms, for rdflib's writer takes some nine times as long, and has no TriG in a fixed order.
+Only prefixes that are used are declared. A blank node that one statement points at stands inside it, lists as lists;
+others get labels by what is said of them. Written on the engine's terms, for rdflib's writer takes some nine times as
+long, and has no TriG in a fixed order.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 from typing import Final
 
 import pyoxigraph as ox
@@ -24,6 +25,9 @@ Said = dict[ox.NamedNode, list[Term]]
 INDENT: Final = "    "
 DEEPEST: Final = 16
 """Blank nodes within one another, at most; a deeper one gets a label."""
+
+MOST_MARKS: Final = 30_000
+"""Looks at blank nodes, at most, to tell them apart."""
 
 LONGEST: Final = 100
 """Characters of a list that stands on one line, at most."""
@@ -55,12 +59,45 @@ def trig(quads: Iterable[ox.Quad], first: Sequence[str] = ()) -> str:
     """Return quads as TriG, the default graph before the named ones; the things in ``first`` come first in each."""
     found = list(dict.fromkeys(quads))
     shape = _Shape(found)
-    if shape.labelled:
-        dataset = ox.Dataset(found)
-        dataset.canonicalize(ox.CanonicalizationAlgorithm.RDFC_1_0)
-        found = list(dataset)
-        shape = _Shape(found)
-    return _Writer(shape, first).document()
+    return _Writer(shape, _labels(found) if shape.labelled else {}, first).document()
+
+
+def _labels(quads: Iterable[ox.Quad]) -> dict[Term | Name, str]:
+    """Return labels for the blank nodes of some quads, by what is said of them.
+
+    Each node is told from others by its statements, then by what its neighbours were told by, and so on; one of those
+    that still look the same is set apart, and the rest told from that one. RDFC-1.0 would tell apart even what this
+    does not, but a few nodes that all point at each other keep it busy for hours.
+    """
+    about: dict[ox.BlankNode, list[ox.Quad]] = defaultdict(list)
+    for quad in quads:
+        for node in {node for term in quad for node in _blanks_in(term)}:
+            about[node].append(quad)
+    marks = dict.fromkeys(about, "")
+    kinds = 0
+    for _ in range(MOST_MARKS // max(1, len(about))):
+        marks = {node: _mark(node, said, marks) for node, said in about.items()}
+        tally = Counter(marks.values())
+        if len(tally) == len(about):
+            break
+        if len(tally) == kinds:
+            alike = min(mark for mark, many in tally.items() if many > 1)
+            marks[min((n for n, mark in marks.items() if mark == alike), key=str)] = ""
+        kinds = len(tally)
+    order = sorted(about, key=lambda node: (marks[node], node.value))
+    return {node: f"_:b{number}" for number, node in enumerate(order)}
+
+
+def _mark(node: ox.BlankNode, quads: list[ox.Quad], marks: dict[ox.BlankNode, str]) -> str:
+    def word(term: object) -> str:
+        if isinstance(term, ox.Triple):
+            return f"({word(term.subject)} {term.predicate} {word(term.object)})"
+        if isinstance(term, ox.BlankNode):
+            return "here" if term == node else marks[term]
+        return str(term)
+
+    told = sorted(" ".join(map(word, quad)) for quad in quads)
+    return sha256("\n".join((marks[node], *told)).encode()).hexdigest()
 
 
 class _Shape:
@@ -88,11 +125,10 @@ class _Shape:
             self._graphs[object_].add(graph)
             self._pointers[object_] += 1
             self._parents[object_] = (graph, subject, predicate)
-        for node in (graph, *_blanks_in(object_)):
-            if isinstance(node, ox.BlankNode):
-                # Nothing can stand inside the name of a graph, or a triple term.
-                self._graphs[node].add(graph)
-                self._pointers[node] += 2
+        for node in (*_blanks_in(graph), *(_blanks_in(object_) if isinstance(object_, ox.Triple) else ())):
+            # Nothing can stand inside a triple term, or the name of a graph.
+            self._graphs[node].add(graph)
+            self._pointers[node] += 2
 
     def _cells(self) -> set[ox.BlankNode]:
         """Return the blank nodes that are cells of well-formed lists, found from the end of each to its head."""
@@ -140,35 +176,35 @@ class _Shape:
 
 
 def _blanks_in(term: object) -> Iterator[ox.BlankNode]:
-    """Yield the blank nodes of a triple term (RDF 1.2 section 3.1)."""
-    if isinstance(term, ox.Triple):
-        for part in (term.subject, term.object):
-            if isinstance(part, ox.BlankNode):
-                yield part
-            yield from _blanks_in(part)
+    """Yield the blank nodes of a term: itself, or those of a triple term (RDF 1.2 section 3.1)."""
+    if isinstance(term, ox.BlankNode):
+        yield term
+    elif isinstance(term, ox.Triple):
+        yield from _blanks_in(term.subject)
+        yield from _blanks_in(term.object)
 
 
 class _Writer:
     """Writes the blocks of a document first, so that the prefixes that they use are known, then the head."""
 
-    def __init__(self, shape: _Shape, first: Sequence[str]) -> None:
+    def __init__(self, shape: _Shape, labels: dict[Term | Name, str], first: Sequence[str]) -> None:
         self._shape = shape
         self._ahead = {iri: number for number, iri in enumerate(first)}
         self._used: set[str] = set()
-        self._words: dict[Term | Name, str] = {}
+        self._words = dict(labels)
 
     def document(self) -> str:
         """Return the text."""
         subjects: dict[Name, list[Term]] = {}
         for graph, subject in self._shape.said:
             subjects.setdefault(graph, []).append(subject)
-        blocks = "\n".join(self._graph(name, subjects[name]) for name in sorted(subjects, key=_name_key))
+        blocks = "\n".join(self._graph(name, subjects[name]) for name in sorted(subjects, key=self._name_key))
         head = "".join(f"@prefix {name}: <{PREFIXES[name]}> .\n" for name in PREFIXES if name in self._used)
         return f"{head}\n{blocks}" if head else blocks
 
     def _graph(self, name: Name, subjects: list[Term]) -> str:
         named = sorted((s for s in subjects if isinstance(s, ox.NamedNode)), key=self._subject_key)
-        labelled = sorted((s for s in subjects if s in self._shape.labelled), key=str)
+        labelled = sorted((s for s in subjects if s in self._shape.labelled), key=self._word)
         tops = sorted(f"[] {self._about(name, s, 0)} .\n" for s in subjects if s in self._shape.tops)
         outer = 0 if isinstance(name, ox.DefaultGraph) else 1
         blocks = [f"{self._word(s)} {self._about(name, s, outer)} .\n" for s in (*named, *labelled)]
@@ -176,6 +212,9 @@ class _Writer:
             return "\n".join((*blocks, *tops))
         inside = "\n".join(INDENT + block for block in (*blocks, *tops))
         return f"{self._word(name)} {{\n{inside}}}\n"
+
+    def _name_key(self, name: Name) -> tuple[int, str]:
+        return (0, "") if isinstance(name, ox.DefaultGraph) else (1, self._word(name))
 
     def _subject_key(self, subject: ox.NamedNode) -> tuple[int, str]:
         return (self._ahead.get(subject.value, len(self._ahead)), subject.value)
@@ -230,7 +269,9 @@ class _Writer:
         if isinstance(term, ox.Literal):
             return self._literal(term)
         if isinstance(term, ox.Triple):
-            return f"<<( {self._word(term.subject)} {self._word(term.predicate)} {self._word(term.object)} )>>"
+            # The engine reads no long strings in here.
+            last = str(term.object) if isinstance(term.object, ox.Literal) else self._word(term.object)
+            return f"<<( {self._word(term.subject)} {self._word(term.predicate)} {last} )>>"
         return str(term)
 
     def _name(self, node: ox.NamedNode) -> str:
@@ -256,7 +297,3 @@ def _in_lines(literal: ox.Literal) -> str:
     text = literal.value.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "\\r")
     rest = str(literal).rpartition('"')[2]
     return f'"""{text}"""{rest}'
-
-
-def _name_key(name: Name) -> tuple[int, str]:
-    return (0 if isinstance(name, ox.DefaultGraph) else 1, str(name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -123,3 +124,33 @@ def test_a_store_that_can_not_be_read_is_a_clear_problem(start_server: Any, tmp_
         reply = Client(url).ask("ASK {}")
         assert reply.status == 503
         assert reply.json["type"] == "/problems/store-damaged"
+
+
+def test_validations_beside_writes_are_answered(writer: Client) -> None:
+    # What is judged in the context of the data reads the version of its moment, however often that changes meanwhile.
+    document = "".join(
+        f'<x:{n}> a <https://w3id.org/vetgraph/ontology#Organisation> ; <x:n> "{n}" .\n' for n in range(20)
+    )
+    stop = threading.Event()
+
+    def write() -> set[int]:
+        statuses, number = set(), 0
+        while not stop.is_set():
+            number += 1
+            statuses.add(writer.update(f"INSERT DATA {{ <x:{number}> <x:beside> {number} }}").status)
+        return statuses
+
+    def judge(_: int) -> tuple[int, str]:
+        reply = writer.request(
+            "POST", "/validate", document.encode(), Content_Type="text/turtle", Accept="application/json"
+        )
+        return reply.status, reply.json["context"]
+
+    with ThreadPoolExecutor(4) as pool:
+        writing = pool.submit(write)
+        try:
+            judged = set(pool.map(judge, range(8)))
+        finally:
+            stop.set()
+        assert writing.result() == {200}
+    assert judged == {(200, "store")}

@@ -30,7 +30,7 @@ from wire import Wire, query_path
 HERE = Path(__file__).parent
 PAGES = ("/countries", "/agreements", "/legal-acts", "/queries")
 WARM_UP = 4.0
-SETTLED = 20.0
+SETTLED = 12.0
 """Seconds within which a service must have cleaned up after the last request."""
 
 
@@ -94,8 +94,9 @@ class Mix:
         bad = self._start("bad.py", seconds, self.options.timeout, self.options.token) if attacked else None
         began = time.monotonic()
         good = self._start("good.py", seconds, self.folder / "cases.json")
+        front = tree.front(self.options.pid)
         while good.process.poll() is None:
-            self.front.append(tree.front_memory(self.options.pid))
+            self.front.append(tree.resident(front))
             time.sleep(0.5)
         records = [json.loads(line) for line in good.said().splitlines()]
         if bad is not None:

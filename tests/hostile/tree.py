@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -55,9 +56,17 @@ def inventory(root: int) -> Inventory:
     )
 
 
-def front_memory(root: int) -> int:
-    """Return the resident bytes of the front: the root, or its first child where the root only watches over it."""
-    return max(_memory(pid, "status", "VmRSS:") for pid in members(root)[:2])
+def front(root: int) -> list[int]:
+    """Return who may be the front: the root, and its first child where the root only watches over it."""
+    return members(root)[:2]
+
+
+def resident(pids: list[int]) -> int:
+    """Return the resident bytes of the largest of some processes. Looks at these only, so often as may be.
+
+    Looking at all processes makes the kernel take note of each, and the end of each takes longer by that.
+    """
+    return max(_memory(pid, "status", "VmRSS:") for pid in pids)
 
 
 def processor_seconds(root: int) -> float:
@@ -81,9 +90,9 @@ def _stats() -> Iterator[tuple[int, list[str]]]:
 
 def _name(pid: int) -> str:
     """Return the kind of a process: the module that it runs, or what it calls itself."""
-    words = _read(PROC / str(pid) / "cmdline").split("\0")
-    modules = [word for word in words if "vetgraph" in word or "granian" in word]
-    return modules[0].rpartition("/")[2] if modules else _read(PROC / str(pid) / "comm").strip()
+    words = _read(PROC / str(pid) / "cmdline").partition("--fd")[0]
+    modules = re.findall(r"vetgraph\.[\w.]+|vetgraph|granian", words)
+    return modules[-1] if modules else _read(PROC / str(pid) / "comm").strip()
 
 
 def _handles(pid: int) -> Iterator[str]:

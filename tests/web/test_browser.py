@@ -209,3 +209,19 @@ def test_a_reader_runs_a_query_and_checks_data(browser: Any, server_url: str) ->
     page.get_by_role("button", name="Check").click()
     assert page.get_by_role("alert").is_visible()
     context.close()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_reader_searches_from_any_page_and_narrows(browser: Any, server_url: str, size: str) -> None:
+    width, height = SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(server_url + "/conflicts?lang=en")
+    page.get_by_role("searchbox").fill("anefore")
+    page.get_by_role("searchbox").press("Enter")
+    assert page.url.startswith(f"{server_url}/search?")
+    page.get_by_label("Class").select_option(value="vet:Organisation")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("link", name="Anefore", exact=True).click()
+    assert page.get_by_role("heading", level=1).inner_text() == "Anefore"
+    context.close()

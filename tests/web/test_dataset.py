@@ -228,6 +228,11 @@ def test_the_catalogue_fits_the_official_shapes(catalogue: rdflib.Graph) -> None
         assert found == [], path.name
 
 
+def test_the_catalogue_is_the_same_each_time(client: FlaskClient, catalogue: rdflib.Graph) -> None:
+    assert client.get("/catalog?format=ttl").data == client.get("/catalog?format=ttl").data
+    assert not [node for node in catalogue.all_nodes() if isinstance(node, rdflib.BNode)]
+
+
 def test_files_are_as_the_catalogue_says(client: FlaskClient, catalogue: rdflib.Graph) -> None:
     files = list(catalogue.subjects(RDF.type, DCAT.Distribution))
     assert len(files) > 30

@@ -15,6 +15,7 @@ import rdflib
 from flask import Flask
 from flask.testing import FlaskClient
 
+from vetgraph.changes import Past
 from vetgraph.settings import Settings
 from vetgraph.store import memory_store
 from vetgraph.versions import version_at
@@ -50,7 +51,7 @@ def graph(reply: Any) -> rdflib.Graph:
 
 
 def when(aged: Path, number: int, minutes: float = 0) -> str:
-    return format_datetime(version_at(aged, number).built + timedelta(minutes=minutes), usegmt=True)
+    return format_datetime(Past(aged).entry(number).version.built + timedelta(minutes=minutes), usegmt=True)
 
 
 # -- the version in the address ---------------------------------------------------------------------------------
@@ -63,11 +64,25 @@ def test_a_document_is_what_it_was(reader: FlaskClient) -> None:
 
 
 def test_a_page_is_what_it_was_in_every_part(reader: FlaskClient) -> None:
-    then, now = (reader.get(f"/doc/id/menje.html{query}").text for query in ("?at=1", ""))
-    assert "The Ministry" in now
-    assert "The Ministry" not in then
+    then, now = (reader.get(f"/doc/id/epos.html{query}").text for query in ("?at=1", ""))
+    assert "in Flanders" in now
+    assert "in Flanders" not in then
     for page, number in ((then, 1), (now, 5)):
         assert f"version {number}," in re.sub(r"\s+", " ", page)
+
+
+def test_a_page_of_then_says_so_and_leads_to_others_of_then(reader: FlaskClient) -> None:
+    reply = reader.get("/sources?at=3&lang=de")
+    assert "Sie lesen Version 3 vom" in reply.text
+    assert '<a href="/sources?lang=de">Die neueste Version lesen</a>' in reply.text
+    assert reply.headers["X-Robots-Tag"] == "noindex"
+    documents = re.findall(r'href="(/doc/[^"]*)"', reply.text)
+    assert documents
+    assert all("lang=de" in one and "at=3" in one for one in documents if not one.startswith("/doc/version"))
+    now = reader.get("/sources?lang=de")
+    assert "Sie lesen Version" not in now.text
+    assert not re.search(r"[?&;]at=", now.text)
+    assert "X-Robots-Tag" not in now.headers
 
 
 def test_links_of_a_memento(reader: FlaskClient, aged: Path) -> None:

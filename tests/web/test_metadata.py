@@ -146,6 +146,8 @@ def test_the_check_finds_faults() -> None:
         ("scheme/role", "DefinedTermSet", {}),
         ("source/lu-guidance-2025", "Report", {}),
         ("dataset", "Dataset", {}),
+        ("distribution/shapes.ttl", "DataDownload", {}),
+        ("version/1", "Dataset", {}),
     ],
 )
 def test_things_have_schema_org_s_class(client: FlaskClient, path: str, kind: str, said: Json) -> None:

@@ -101,7 +101,8 @@ def test_every_page_has_its_parts(client: FlaskClient, path: str) -> None:
 def test_no_page_needs_script_or_inline_style(client: FlaskClient, path: str) -> None:
     response = fetch(client, path)
     page = Page(response.text)
-    assert page.count("script") == page.count("style") == 0
+    assert not scripts(response.text)
+    assert page.count("style") == 0
     assert not any(name == "style" or name.startswith("on") for _, values in page.tags for name in values)
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
     loaded = [values.get("src") or values.get("href", "") for tag, values in page.tags if tag in ("img", "link")]
@@ -237,13 +238,18 @@ def test_counts_are_those_of_the_store(client: FlaskClient, store: GraphStore) -
 HOSTILE = "\"><script>alert(1)</script>'"
 
 
+def scripts(text: str) -> list[str]:
+    """Whatever a browser would run: each opening tag of a script but those that hold data."""
+    return [tag for tag in re.findall(r"<script[^>]*>?", text) if tag != '<script type="application/ld+json">']
+
+
 @pytest.mark.parametrize(
     "path", ["/actors?country=", "/legal-acts?year=", "/?lang=", "/sparql?query=", "/countries?x="]
 )
 def test_hostile_parameters_are_escaped(client: FlaskClient, path: str) -> None:
     response = client.get(path + HOSTILE, headers={"Accept": "text/html"})
     assert response.status_code in (200, 400)
-    assert "<script" not in response.text
+    assert not scripts(response.text)
 
 
 def test_a_hostile_parameter_of_a_saved_query_is_refused(client: FlaskClient) -> None:
@@ -251,7 +257,7 @@ def test_a_hostile_parameter_of_a_saved_query_is_refused(client: FlaskClient) ->
         "/queries/page-evidence", query_string={"thing": f"http://x/{HOSTILE}"}, headers={"Accept": "text/html"}
     )
     assert response.status_code == 200
-    assert "<script" not in response.text
+    assert not scripts(response.text)
     assert "not an IRI" in Page(response.text).text
 
 

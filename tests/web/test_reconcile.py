@@ -305,14 +305,15 @@ def test_too_much_at_once_is_refused(client: FlaskClient, assert_problem: Any) -
 # -- a session of OpenRefine ----------------------------------------------------------------------
 
 AJAX = {"Accept": "application/json, text/javascript, */*; q=0.01", "Origin": "http://127.0.0.1:3333"}
-JAVA = {"Accept": "*/*", "User-Agent": "OpenRefine/3.9", **FORM}
+JAVA = {"Accept": "*/*", "User-Agent": "OpenRefine", **FORM}
 
 
 def test_a_session_of_openrefine(readonly: Any) -> None:
     """The requests that OpenRefine makes, in their order, by its source code; nobody recorded them off a wire.
 
-    Written down by hand from version 3.9: ``recon-manager.js`` (registering a service), ``GuessTypesOfColumnCommand``
-    (ten cells, three candidates each), ``StandardReconConfig`` (reconciling), ``suggest-4_3a.js`` (completion),
+    Written down by hand from its source of August 2026: ``recon-manager.js`` (registering a service),
+    ``GuessTypesOfColumnCommand`` (ten cells, three candidates each), ``StandardReconConfig`` (reconciling),
+    ``suggest-4_3a.js`` (completion),
     ``recon-renderer.js`` (previews), ``add-column-by-reconciliation.js`` and ``ReconciledDataExtensionJob``
     (extension). Pages of OpenRefine ask by jQuery and so by CORS, its server asks by forms.
     """

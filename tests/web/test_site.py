@@ -15,6 +15,8 @@ from flask.testing import FlaskClient
 
 from vetgraph.dataset.citation import AUTHOR, KEYWORDS
 from vetgraph.dataset.describing import TITLE
+from vetgraph.errors import SettingsError
+from vetgraph.settings import from_env
 from vetgraph.store import GraphStore
 from vetgraph.vocab import LANGUAGES, VET
 
@@ -94,6 +96,12 @@ def test_the_page_leads_to_files_by_header(client: FlaskClient) -> None:
     assert 'rel="item"' in links
     assert "/dump.nq.gz" in links
     assert 'rel="license"' in links
+
+
+def test_a_contact_is_an_address() -> None:
+    assert from_env({"VETGRAPH_CONTACT": "https://example.org/help"}).contact == "https://example.org/help"
+    with pytest.raises(SettingsError, match="VETGRAPH_CONTACT"):
+        from_env({"VETGRAPH_CONTACT": "javascript:alert(1)"})
 
 
 def test_citations_say_the_version(client: FlaskClient, store: GraphStore) -> None:

@@ -23,7 +23,7 @@ from vetgraph.changes import comparing, reach
 from vetgraph.changes.past import Past
 from vetgraph.engine.deltas import Delta
 from vetgraph.engine.history import Entry
-from vetgraph.errors import VetgraphError
+from vetgraph.errors import Unavailable, VetgraphError
 from vetgraph.store import open_store
 from vetgraph.versions import Version
 
@@ -98,20 +98,21 @@ class Index:
         """
         if not self._follow(number):
             return number
-        with self._lock:
+        row = None
+        with self._lock, suppress(sqlite3.Error):
             row = self._db.execute(
                 "SELECT max(number) FROM ("
                 "SELECT max(number) AS number FROM reached WHERE iri = ? AND number <= ? UNION ALL "
                 "SELECT max(number) FROM steps WHERE everything AND number <= ?)",
                 (key, number, number),
             ).fetchone()
-        return int(row[0]) if row[0] else number
+        return int(row[0]) if row and row[0] else number
 
     def last_with(self, iri: str, number: int) -> int | None:
         """Return the last version, before one, that said something of an IRI; None where no difference tells."""
         if not self._follow(number):
             return None
-        with self._lock:
+        with self._lock, suppress(sqlite3.Error):
             rows = self._db.execute(
                 "SELECT steps.number, delta FROM reached JOIN steps ON steps.number = reached.number "
                 "WHERE iri = ? AND steps.number <= ? AND delta IS NOT NULL ORDER BY steps.number DESC",
@@ -124,14 +125,19 @@ class Index:
         return None
 
     def step(self, entry: Entry) -> Step:
-        """Return what is known of the change that made a version."""
-        version = entry.version
-        if not self._follow(version.number):
-            return Step(version, "unknown", None)
-        with self._lock:
-            row = self._db.execute("SELECT source, delta FROM steps WHERE number = ?", (version.number,)).fetchone()
+        """Return what is known of the change that made a version.
+
+        Raises Unavailable where the index can't be read or brought up to date in time: what is told of a change is kept
+        for ever, so it has to be right.
+        """
+        version, row = entry.version, None
+        if self._follow(version.number):
+            with self._lock, suppress(sqlite3.Error):
+                row = self._db.execute("SELECT source, delta FROM steps WHERE number = ?", (version.number,)).fetchone()
         if row is None:
-            return Step(version, "unknown", None)
+            raise Unavailable(
+                "The record of changes is being brought up to date; ask again in a moment.", retry_after=5
+            )
         delta = Delta.from_bytes(gzip.decompress(row[1])) if row[1] is not None else None
         return Step(version, cast(Source, row[0]), delta)
 
@@ -192,8 +198,9 @@ class Index:
         if (delta := self._written(version.number)) is not None:
             return "written", delta
         with suppress(VetgraphError):
-            before, after = (open_store(self._folder, at=number).engine for number in (version.parent, version.number))
-            if (delta := comparing.compared(before, after, most=self._most)) is not None:
+            # As long as a version is open here, it is not removed.
+            before, after = (open_store(self._folder, at=number) for number in (version.parent, version.number))
+            if (delta := comparing.compared(before.engine, after.engine, most=self._most)) is not None:
                 return "compared", delta
         return "unknown", None
 
@@ -216,7 +223,8 @@ class Index:
             return None
         found: set[str] | None = None
         with suppress(VetgraphError):
-            found = reach.reached(delta, open_store(self._folder, at=kept).engine, filter(None, since))
+            after = open_store(self._folder, at=kept)
+            found = reach.reached(delta, after.engine, filter(None, since))
         return None if found is None else found | {CONTENT + name for name in reach.contents(delta)}
 
 

@@ -61,7 +61,11 @@ class Past:
     def kept(self) -> list[Version]:
         """Return the versions that can be read, the oldest first."""
         newest = self.newest
-        return [self.entry(number).version for number in self.layout.whole() if number <= newest]
+        numbers = [number for number in self.layout.whole() if number <= newest]
+        return self._told(
+            lambda history: [history.version(number).version for number in numbers],
+            lambda: [self._lying(number).version for number in numbers],
+        )
 
     def at(self, moment: datetime) -> Version | None:
         """Return the version that was in force at some time, None where there was none yet."""

@@ -7,7 +7,6 @@ profile wants to know of their concepts stands in the catalogue, so that it can 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -32,6 +31,9 @@ from vetgraph.store import GraphStore, Version
 from vetgraph.vocab import BASE, DATASET, EUROPA, GRAPH, LICENCE, SKOS, SOURCE, expand
 
 CATALOG: Final = BASE + "catalog"
+CONTACT: Final = CATALOG + "#contact"
+"""Parts have names too: without blank nodes the same version gives the same bytes, whoever writes them."""
+
 DISTRIBUTION: Final = BASE + "distribution/"
 VERSION: Final = BASE + "version/"
 
@@ -183,7 +185,7 @@ def _common(it: Description, dataset: str, given: Catalogue) -> None:
     it.say(dataset, "dcterms:conformsTo", BASE + "ontology")
     it.say(dataset, "dcterms:conformsTo", BASE + "shapes")
     it.say(dataset, "dcat:theme", _EDUCATION)
-    it.say(dataset, "dcat:contactPoint", ox.BlankNode("contact"))
+    it.say(dataset, "dcat:contactPoint", CONTACT)
     it.say(dataset, "dcat:version", plain(given.version.number))
     for language, several in KEYWORDS.items():
         for keyword in several:
@@ -241,7 +243,7 @@ def _graph(it: Description, given: Catalogue, graph: str) -> None:
 
 def _distribution(it: Description, given: Catalogue, file: Distribution) -> None:
     """Say what a file is: format, size, checksum, where it can be had."""
-    address, checksum = f"{given.root}/{file.name}", ox.BlankNode("checksum-" + re.sub(r"\W", "-", file.name))
+    address, checksum = f"{given.root}/{file.name}", f"{file.iri}#checksum"
     it.say(file.iri, "a", expand("dcat:Distribution"))
     it.say(file.iri, "dcterms:title", text(f"{file.dataset.removeprefix(BASE)} as {file.media.name}"))
     size = "compressed by gzip" if file.packed else "as it is"
@@ -286,7 +288,7 @@ def _endpoint(it: Description, given: Catalogue) -> None:
     it.say(SERVICE, "dcterms:license", LICENCE)
     it.say(SERVICE, "dcterms:accessRights", _PUBLIC)
     it.say(SERVICE, "dcat:theme", _EDUCATION)
-    it.say(SERVICE, "dcat:contactPoint", ox.BlankNode("contact"))
+    it.say(SERVICE, "dcat:contactPoint", CONTACT)
     it.say(SERVICE, "dcat:landingPage", f"{given.root}/about")
     for language, several in KEYWORDS.items():
         for keyword in several:
@@ -350,13 +352,12 @@ def _agents(it: Description, given: Catalogue) -> None:
     it.say(PUBLISHER, "a", expand("foaf:Organization"))
     for label in _values(given.store, ox.NamedNode(PUBLISHER), SKOS + "prefLabel") or [text("vetgraph project")]:
         it.say(PUBLISHER, "foaf:name", label)
-    contact = ox.BlankNode("contact")
     for kind in ("vcard:Kind", "vcard:Organization"):
-        it.say(contact, "a", expand(kind))
-    it.say(contact, "vcard:fn", text("vetgraph project"))
+        it.say(CONTACT, "a", expand(kind))
+    it.say(CONTACT, "vcard:fn", text("vetgraph project"))
     if given.contact.startswith("mailto:"):
-        it.say(contact, "vcard:hasEmail", given.contact)
-    it.say(contact, "vcard:hasURL", given.contact if given.contact.startswith("http") else f"{given.root}/about")
+        it.say(CONTACT, "vcard:hasEmail", given.contact)
+    it.say(CONTACT, "vcard:hasURL", given.contact if given.contact.startswith("http") else f"{given.root}/about")
     it.say(LICENCE, "a", expand("dcterms:LicenseDocument"))
     it.say(LICENCE, "dcterms:type", _ATTRIBUTION)
     it.say(LICENCE, "dcterms:title", text("Creative Commons Attribution 4.0 International"))

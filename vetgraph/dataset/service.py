@@ -14,14 +14,8 @@ READ = (media.TURTLE, media.N_TRIPLES, media.RDF_XML, media.JSON_LD)
 """Formats of graphs that the endpoint takes, from whoever may write."""
 
 
-def service_description(
-    version: Version, settings: Settings, endpoint: str, *, distinct: int | None = None
-) -> list[ox.Triple]:
-    """Return the description of the endpoint at an address: what it does under some settings.
-
-    ``distinct`` is the size of the union of all graphs, where it is known: graphs may share triples, so it is not the
-    sum.
-    """
+def service_description(version: Version, settings: Settings, endpoint: str) -> list[ox.Triple]:
+    """Return the description of the endpoint at an address: what it does under some settings."""
     it = Description()
     for kind in ("sd:Service", "dcat:DataService"):
         it.say(endpoint, "a", expand(kind))
@@ -37,7 +31,7 @@ def service_description(
     it.say(endpoint, "sd:defaultDataset", DATASET)
     it.say(endpoint, "sd:availableGraphs", DATASET)
     it.say(endpoint, "dcat:servesDataset", DATASET)
-    _graphs(it, version, distinct if settings.union else version.unnamed)
+    _graphs(it, version, union=settings.union)
     return it.triples
 
 
@@ -61,7 +55,7 @@ def _features(settings: Settings) -> list[str]:
     return features
 
 
-def _graphs(it: Description, version: Version, default: int | None) -> None:
+def _graphs(it: Description, version: Version, *, union: bool) -> None:
     """Say which graphs there are, and how many triples they hold."""
     for kind in ("sd:Dataset", "sd:GraphCollection"):
         it.say(DATASET, "a", expand(kind))
@@ -69,8 +63,9 @@ def _graphs(it: Description, version: Version, default: int | None) -> None:
     node = ox.BlankNode("default")
     it.say(DATASET, "sd:defaultGraph", node)
     it.say(node, "a", expand("sd:Graph"))
-    if default is not None:
-        it.say(node, "void:triples", default)
+    if not union:
+        # Graphs may share triples, so the size of their union is not the sum.
+        it.say(node, "void:triples", version.unnamed)
     for number, (graph, count) in enumerate(version.counts.items()):
         if graph.startswith("_:"):
             continue

@@ -26,6 +26,7 @@ from urllib.parse import quote, unquote
 import pyoxigraph as ox
 
 from vetgraph import media, results
+from vetgraph.dataset import statistics
 from vetgraph.dataset.graphs import ours
 from vetgraph.engine.confinement import IDLE, follow_parent, renice
 from vetgraph.errors import EngineError, NotFound
@@ -41,6 +42,9 @@ BUNDLES: Final[dict[str, tuple[str, ...]]] = {
     "dump/shapes.ttl": ("shapes",),
 }
 """Files for whoever loads terms or rules by themselves, with the graphs in them."""
+
+STATISTICS: Final = "statistics.json"
+"""What the version holds, counted; kept beside the files and not to be fetched."""
 
 GRAPH_KINDS: Final = (media.TURTLE, media.N_TRIPLES)
 """Formats of a graph's own files."""
@@ -129,7 +133,7 @@ class Dumps:
             write_apart(self._home, self.store.version.number, self._folder, missing)
         else:
             write(self.store, self._folder, missing)
-        _forget_old(self._folder)
+        forget_others(self._folder)
 
     def _described(self, name: str) -> File:
         path = self.path(name)
@@ -165,8 +169,8 @@ def whole_or_not(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _forget_old(folder: Path) -> None:
-    """Remove the files of other versions than this and those that were made last."""
+def forget_others(folder: Path) -> None:
+    """Remove what was made for other versions than that of a folder, but for those of which something was made last."""
     os.utime(folder)
     others = sorted(
         (path for path in folder.parent.iterdir() if path != folder), key=lambda path: -path.stat().st_mtime
@@ -180,10 +184,14 @@ def _forget_old(folder: Path) -> None:
 
 def write(store: GraphStore, folder: Path, wanted: Iterable[str]) -> None:
     """Write files of a version to a folder: the same bytes for the same data."""
-    everything = store.dump()
+    everything: list[ox.Quad] = []
     for name in wanted:
         with whole_or_not(folder / quote(name, safe="")) as part, part.open("wb") as file:
-            _write(file, name, everything)
+            if name == STATISTICS:
+                file.write(statistics.count(store).as_json().encode())
+            else:
+                everything = everything or store.dump()
+                _write(file, name, everything)
 
 
 def _write(file: IO[bytes], name: str, quads: list[ox.Quad]) -> None:

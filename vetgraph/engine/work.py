@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import lru_cache
 from typing import Any, Final, Protocol, cast
 
-from vetgraph.engine import frames
+from vetgraph.engine import confinement, frames
 from vetgraph.engine.backend import Answer, Caller, End
 from vetgraph.engine.nursery import Spawned
 from vetgraph.engine.running import WAITING, Running, cpu_of, memory_of, stage_of
@@ -317,6 +317,8 @@ class Worker(asyncio.Protocol):
         """End the process; it does no more for its run."""
         self.killed = True
         self.run = None
+        if self.lane:
+            confinement.hurry(self.pid)
         self.spawned.kill()
         self.transport.abort()
 

@@ -1,7 +1,7 @@
 """A graph as JSON-LD in its forms: expanded, compacted by our own context, flattened (JSON-LD 1.1 API, section 5).
 
 PyLD turns triples into nodes; names are given here, because our one context is known beforehand: a general processor
-takes 70 ms of processor time for a document of 370 triples, this one 2 ms. Tests hold it against PyLD's own compaction.
+takes 100 ms of processor time for a document of 487 triples, this one 5 ms. Tests hold it against PyLD's compaction.
 """
 
 from __future__ import annotations
@@ -129,7 +129,8 @@ class Compaction:
         if datatype == XSD + "boolean" and lexical in ("true", "false"):
             return lexical == "true"
         if datatype:
-            return {"type": self.term(datatype), "@value": lexical}
+            # Not by its alias: rdflib 7.6 loses the datatype where the alias has a container.
+            return {"@type": self.term(datatype), "@value": lexical}
         return {"@language": value["@language"], "@value": lexical} if "@language" in value else lexical
 
     def term(self, iri: str) -> str:

@@ -66,8 +66,8 @@ _DEFINITIONS: Final[Mapping[str, Json]] = {
             {"type": ["string", "integer", "boolean"]},
             {
                 "type": "object",
-                "properties": {"type": {"type": "string"}, "@value": {"type": "string"}},
-                "required": ["type", "@value"],
+                "properties": {"@type": {"type": "string"}, "@value": {"type": "string"}},
+                "required": ["@type", "@value"],
                 "additionalProperties": False,
             },
             {

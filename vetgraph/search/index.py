@@ -46,7 +46,7 @@ CREATE TABLE facets (thing INTEGER, facet INTEGER, position INTEGER, value INTEG
     PRIMARY KEY (thing, facet, position)) WITHOUT ROWID;
 CREATE TABLE facet_values (id INTEGER PRIMARY KEY, iri TEXT NOT NULL UNIQUE);
 CREATE TABLE terms (id INTEGER PRIMARY KEY, term TEXT NOT NULL UNIQUE, padded TEXT NOT NULL, uses INTEGER NOT NULL);
-CREATE VIRTUAL TABLE words USING fts5(folded, content='labels', content_rowid='id', tokenize='ascii', prefix='1 2 3');
+CREATE VIRTUAL TABLE words USING fts5(folded, content='labels', content_rowid='id', tokenize='ascii', prefix='2');
 CREATE VIRTUAL TABLE near USING fts5(padded, content='terms', content_rowid='id', tokenize='trigram');
 """
 INDEXES: Final = """

@@ -16,6 +16,16 @@ LETTERS: Final = str.maketrans(
 )
 """Letters of European languages that Unicode does not take apart into a base and an accent."""
 
+
+class _Marks(dict[int, int | None]):
+    """Takes away accents and other marks that belong to the letter before; looks each character up once."""
+
+    def __missing__(self, character: int) -> int | None:
+        self[character] = found = None if unicodedata.combining(chr(character)) else character
+        return found
+
+
+_MARKS: Final = _Marks()
 _DOTTED: Final = re.compile(r"\b(?:[^\W\d_]\.){2,}")
 _WORD: Final = re.compile(r"[^\W_]+")
 _ACRONYM: Final = re.compile(r"\S{2,12}")
@@ -31,7 +41,7 @@ def fold(text: str) -> str:
     plain = joined.casefold()
     if not plain.isascii():
         apart = unicodedata.normalize("NFKD", plain.translate(LETTERS))
-        plain = "".join(letter for letter in apart if letter.isascii() or not unicodedata.combining(letter))
+        plain = apart.translate(_MARKS)
     return " ".join(_WORD.findall(plain))
 
 

@@ -64,7 +64,7 @@ def _answer(file: File, stream: IO[bytes], name: str) -> Response:
     response.headers["Accept-Ranges"] = "bytes"
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(_file_name(name))}"
     response.headers["Repr-Digest"] = response.headers["Content-Digest"] = _digest(bytes.fromhex(file.sha256))
-    response.last_modified = service().built
+    response.last_modified = service().filled(*file.graphs).built if file.graphs else service().built
     # The bytes are all there is to tell apart, so a version that changes none of them has the same tag.
     response.set_etag(file.sha256[:32])
     response.call_on_close(stream.close)

@@ -53,8 +53,8 @@ class Exchange:
     """A request and what becomes of it."""
 
     __slots__ = (
-        "_receive", "_send", "deadline", "gone", "headers", "method", "on_gone", "query", "scope", "since", "started",
-        "taken", "task", "watcher",
+        "_receive", "_send", "_start", "deadline", "gone", "headers", "method", "on_gone", "query", "scope", "since",
+        "started", "taken", "task", "watcher",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,6 +72,7 @@ class Exchange:
         self.taken: bytes | None = None
         self._receive = receive
         self._send = send
+        self._start: Message | None = None
 
     @property
     def client(self) -> str:
@@ -116,14 +117,13 @@ class Exchange:
         return b"".join(pieces) if len(pieces) != 1 else pieces[0]
 
     async def begin(self, status: int, headers: Iterable[Header]) -> None:
-        """Send status and headers."""
-        self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": list(headers)})
+        """Have status and headers sent with what comes first of the answer; what fails before is told as a problem."""
+        await self.forward({"type": "http.response.start", "status": status, "headers": list(headers)})
 
     async def whole(self, status: int, headers: Iterable[Header], body: bytes) -> None:
         """Send an answer in one piece."""
         await self.begin(status, headers)
-        await self._send({"type": "http.response.body", "body": body})
+        await self.forward({"type": "http.response.body", "body": body})
 
     async def ready(self, start: Message, whole: Message) -> None:
         """Send messages that were made before."""
@@ -132,19 +132,28 @@ class Exchange:
         await self._send(whole)
 
     async def forward(self, message: Message) -> None:
-        """Send a message as it is."""
+        """Send a message as it is; status and headers once there is something to follow them.
+
+        The server sends them no earlier either, and answers with a fault of its own where nothing follows.
+        """
+        if message["type"] == "http.response.start":
+            self._start = message
+            return
         self.started = True
+        if self._start is not None:
+            start, self._start = self._start, None
+            await self._send(start)
         await self._send(message)
 
     async def piece(self, data: bytes) -> None:
         """Send a piece of an answer. Raises Cancelled where the client has gone."""
         if self.gone:
             raise Cancelled("The client went away.")
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        await self.forward({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self) -> None:
         """Send the end of an answer that was sent in pieces."""
-        await self._send({"type": "http.response.body", "body": b""})
+        await self.forward({"type": "http.response.body", "body": b""})
 
     async def problem(self, error: VetgraphError, further: Iterable[Header] = ()) -> None:
         """Send a problem (RFC 9457), if nothing was sent yet; else have the connection cut. Raises Cut."""
@@ -153,7 +162,14 @@ class Exchange:
         members = {"type": f"/problems/{error.slug}", "title": error.title, "status": error.status}
         text = json.dumps({**members, "detail": error.detail, **error.facts}, ensure_ascii=False) + "\n"
         more = [(name.lower().encode(), value.encode()) for name, value in said.of_error(error).items()]
-        headers = [*EVERY, (b"content-type", PROBLEM), (b"vary", b"Accept"), (b"cache-control", b"no-store"), *more, *further]
+        headers = [
+            *EVERY,
+            (b"content-type", PROBLEM),
+            (b"vary", b"Accept"),
+            (b"cache-control", b"no-store"),
+            *more,
+            *further,
+        ]
         await self.whole(error.status, headers, text.encode())
         if isinstance(error, TooLarge):
             await self._drain()

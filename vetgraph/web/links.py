@@ -12,21 +12,24 @@ from flask import has_request_context, request
 from vetgraph.vocab import BASE, DATASET, GRAPH, ONTOLOGY, QUERY, SHAPES, path_of
 from vetgraph.web import texts
 from vetgraph.web.negotiation import root_url
+from vetgraph.web.state import looks_back, service
 
 _WEB: Final = re.compile(r"https?://[^\s<>\"{}|^`\\]+\Z", re.IGNORECASE)
 _DOCUMENTED: Final = ("id/", "scheme/", "source/", "distribution/", "version/")
 
 
 def kept(path: str) -> str:
-    """Return an address of ours with the language that the reader chose, if there is one.
+    """Return an address of ours with the language and the version that the reader chose, if that is so.
 
-    Only the language in the address is kept: nobody's choice is stored.
+    Only what stands in the address is kept: nobody's choice is stored.
     """
     asked = texts.asked_language()
-    if asked is None:
+    chosen = {"lang": asked or "", "at": str(service().version) if looks_back() else ""}
+    query = urlencode({name: value for name, value in chosen.items() if value})
+    if not query:
         return path
     before, hash_, anchor = path.partition("#")
-    return f"{before}{'&' if '?' in before else '?'}lang={asked}{hash_}{anchor}"
+    return f"{before}{'&' if '?' in before else '?'}{query}{hash_}{anchor}"
 
 
 def address(iri: str) -> str:

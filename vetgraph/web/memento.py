@@ -8,6 +8,8 @@ asks for. With a time, or with Accept-Datetime, the address acts as its own Time
 from __future__ import annotations
 
 import json
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from email.utils import parsedate_to_datetime
@@ -20,7 +22,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import http_date
 
 from vetgraph import media
-from vetgraph.changes import Past
+from vetgraph.changes import Past, index_of
 from vetgraph.errors import BadParameter, NotFound, RequestError, VetgraphError
 from vetgraph.media import Media
 from vetgraph.versions import Version
@@ -43,6 +45,8 @@ TIMELESS: Final = frozenset(
 
 THINGS: Final = ("id", "scheme", "source", "graph", "query", "shapes", "evidence")
 """Kinds of things that a version may not have had yet."""
+
+_VERSION: Final = re.compile(r"(?:/doc)?/version/(\d{1,15})(?:\.\w+)?\Z")
 
 
 # -- which version a request reads ----------------------------------------------------------------------
@@ -166,28 +170,37 @@ class Target:
     def _address(self, path: str, query: str) -> str:
         return f"{root_url()}{path}" + (f"?{query}" if query else "")
 
-    def is_in(self, number: int) -> bool:
-        """Return whether a version that is kept has what the address is about."""
-        name = self.path.removeprefix("/doc")
-        kind, _, rest = name.removeprefix("/").partition("/")
-        if kind == "version":
-            return rest.partition(".")[0].isdigit() and int(rest.partition(".")[0]) <= number
+    def _iris(self) -> list[str]:
+        """Return the IRIs of which a version has to have one in order to have the address; none where all have it."""
+        name = self.path.removeprefix("/doc").removeprefix("/")
+        kind, _, rest = name.partition("/")
         if kind not in THINGS or not rest:
-            return True
-        stem, dot, suffix = name[1:].rpartition(".")
-        names = [name[1:], *([stem] if dot and media.by_suffix(suffix) else [])]
-        try:
-            store = service().at(number)
-            return any(next(store.quads(ox.NamedNode(BASE + one)), None) is not None for one in names)
-        except (ValueError, VetgraphError):
-            return False
+            return []
+        stem, dot, suffix = name.rpartition(".")
+        return [BASE + one for one in (name, *([stem] if dot and media.by_suffix(suffix) else []))]
 
     def mementos(self, past: Past) -> list[Version]:
         """Return the versions that can be read and have what the address is about, the oldest first."""
-        return [version for version in past.kept() if self.is_in(version.number)]
+        kept, iris = past.kept(), self._iris()
+        number = _VERSION.match(self.path)
+        if number:
+            return [version for version in kept if int(number[1]) <= version.number]
+        if not iris:
+            return kept
+        index = index_of(past.layout.folder)
+        there: dict[tuple[int, ...], bool] = {}
+        found = []
+        for version in reversed(kept):
+            # Where nothing about it has changed in between, one version is asked for all.
+            state = tuple(index.changed(iri, version.number) for iri in iris)
+            if state not in there:
+                there[state] = _has(version.number, iris)
+            if there[state]:
+                found.append(version)
+        return found[::-1]
 
-    def closest(self, past: Past, moment: datetime) -> Version:
-        """Return the version that was in force at some time, else the next one that can be read.
+    def closest(self, past: Past, moment: datetime | None) -> Version:
+        """Return the version that was in force at some time, else the next one that can be read; or just the newest.
 
         The first or the last where the time is before or after all (RFC 7089 section 4.5.3). Raises NotFound where no
         version has it.
@@ -195,9 +208,18 @@ class Target:
         there = self.mementos(past)
         if not there:
             raise NotFound(f"No version that can be read has {self.original}.")
+        if moment is None:
+            return there[-1]
         force = past.at(moment)
         number = force.number if force else 0
         return next((version for version in there if version.number >= number), there[-1])
+
+
+def _has(number: int, iris: list[str]) -> bool:
+    with suppress(ValueError, VetgraphError):
+        store = service().at(number)
+        return any(next(store.quads(ox.NamedNode(iri)), None) is not None for iri in iris)
+    return False
 
 
 # -- what answers say of other versions ----------------------------------------------------------------------
@@ -233,6 +255,7 @@ def _tell_past(response: Response, target: Target, past: Past) -> None:
     if response.status_code == 304:
         return
     response.headers["Memento-Datetime"] = http_date(version.built)
+    response.headers["X-Robots-Tag"] = "noindex"
     _link(response, _around(target), _neighbours(target, past, version.number))
 
 
@@ -306,7 +329,7 @@ def timegate(rest: str) -> Response:
     """Lead to the version of an address that was in force at the time of Accept-Datetime; without it the newest."""
     target, past = _asked(rest)
     header = request.headers.get("Accept-Datetime")
-    version = target.closest(past, _from_header(header) if header else datetime.now(UTC))
+    version = target.closest(past, _from_header(header) if header else None)
     response = _led(target, version, vary="Accept-Datetime")
     there = target.mementos(past)
     ends = [_memento(target, there[0], "first"), _memento(target, there[-1], "last")] if len(there) > 1 else []

@@ -8,6 +8,7 @@ from html import unescape
 from http import HTTPStatus
 from typing import Any, Final
 
+import pyoxigraph as ox
 from flask import Blueprint, Response, request
 from markupsafe import Markup
 
@@ -16,9 +17,11 @@ from vetgraph.dataset.citation import AUTHOR, KEYWORDS
 from vetgraph.dataset.describing import DESCRIPTION, PUBLISHER, TITLE
 from vetgraph.errors import VetgraphError
 from vetgraph.schemaorg import Json
+from vetgraph.store import memory_store
 from vetgraph.vocab import DATASET, LANGUAGES, LICENCE
 from vetgraph.web import links, linksets, reading, signposting, texts
 from vetgraph.web.negotiation import root_url
+from vetgraph.web.resources import described
 from vetgraph.web.state import service
 
 blueprint = Blueprint("metadata", __name__)
@@ -93,15 +96,24 @@ def _graph(title: str, thing: str) -> list[Json]:
     if main == DATASET:
         graph.append(_dataset(root, language))
     elif main:
-        graph.append(_teller(language).thing(main))
+        graph.append(_teller(language, main, title).thing(main))
     return graph
 
 
-def _teller(language: str) -> schemaorg.Teller:
+def _teller(language: str, thing: str, title: str) -> schemaorg.Teller:
+    """Return who tells of a thing, which the page calls by its title."""
+
     def address(iri: str) -> str:
         return links.rooted(links.address(iri).partition("?")[0]) if links.address(iri) else iri
 
-    return schemaorg.Teller(service().store, language, lambda iri: reading.label(iri).text, address)
+    def name(iri: str) -> str:
+        return title if iri == thing else reading.label(iri).text
+
+    store = service().store
+    if next(iter(store.quads(ox.NamedNode(thing))), None) is None:
+        # What is computed, such as a file of the dataset, is in no graph.
+        store = memory_store(described(thing, labels=False).quads)
+    return schemaorg.Teller(store, language, name, address)
 
 
 def _dataset(root: str, language: str) -> Json:

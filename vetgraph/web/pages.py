@@ -15,7 +15,7 @@ from vetgraph.vocab import BASE, DATASET, PREFIXES, VET, shorten
 from vetgraph.web import accept, links, portraits, reading, records, terms, texts
 from vetgraph.web.negotiation import cacheable, kept, respond
 from vetgraph.web.reading import Row, each, grouped, narrowed, solutions
-from vetgraph.web.state import service
+from vetgraph.web.state import looks_back, service
 from vetgraph.web.tables import ROWS_SHOWN, Table, table_of
 
 blueprint = Blueprint("pages", __name__)
@@ -81,6 +81,7 @@ def _prepare(state: BlueprintSetupState) -> None:
         sections=SECTIONS,
         package_version=__version__,
         version=_version,
+        looks_back=looks_back,
     )
 
 

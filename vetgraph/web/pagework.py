@@ -1,4 +1,4 @@
-"""A process that answers requests by the Flask application, one after the other: ``python -m`` this.
+"""A process that answers requests by the Flask application, one after the other; ``rooms`` starts it.
 
 The front shares its interpreter with nothing that renders. This process reads the published version by itself, keeps
 what pages have in common, and ends when the front closes its socket or ends. Frames are those of
@@ -30,7 +30,7 @@ from a2wsgi.wsgi import build_environ
 from flask import Flask
 
 from vetgraph.engine import frames
-from vetgraph.engine.confinement import follow_parent, limit_memory
+from vetgraph.engine.confinement import limit_memory
 from vetgraph.engine.frames import Channel
 from vetgraph.errors import Cancelled, EngineError
 from vetgraph.settings import from_env
@@ -193,10 +193,9 @@ def _quiet(unraisable: Any) -> None:
 
 def main() -> None:
     """Be a process of pages of the front that has started this one."""
-    parser = argparse.ArgumentParser(prog="python -m vetgraph.web.pagework")
+    parser = argparse.ArgumentParser(prog="vetgraph.web.pagework")
     parser.add_argument("--fd", type=int, required=True)
     options = parser.parse_args()
-    follow_parent(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(SIGNAL, signal.SIG_IGN)
     os.nice(NICE)
@@ -212,7 +211,3 @@ def main() -> None:
     gc.freeze()
     with socket.socket(fileno=options.fd) as link:
         PageWorker(Channel(link), app).serve()
-
-
-if __name__ == "__main__":
-    main()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import pyoxigraph as ox
@@ -16,7 +17,7 @@ from flask import Blueprint, Response, render_template, request
 from vetgraph import __version__
 from vetgraph.errors import BadParameter, NotFound
 from vetgraph.media import HTML
-from vetgraph.search import Hit, Wish, find, look_up
+from vetgraph.search import Hit, Index, Wish, find, look_up
 from vetgraph.search.queries import (
     BATCH,
     STARTS,
@@ -94,7 +95,7 @@ def _json(value: object) -> Response:
 def manifest() -> dict[str, Any]:
     """Return the service manifest (section 3.1)."""
     root = root_url()
-    counts = dict(find(index(), "", ENTITIES).facets["class"])
+    present = _classes(index())
     suggest = {
         kind: {
             "service_url": root,
@@ -111,7 +112,7 @@ def manifest() -> dict[str, Any]:
         "schemaSpace": VET,
         "documentation": f"{root}/about",
         "serviceVersion": __version__,
-        "defaultTypes": [_type(iri) for iri in DEFAULT_TYPES if iri in counts],
+        "defaultTypes": [_type(iri) for iri in DEFAULT_TYPES if iri in present],
         "view": {"url": f"{root}/doc/{{{{id}}}}"},
         "preview": {"url": f"{root}/reconcile/preview?id={{{{id}}}}", "width": WIDTH, "height": HEIGHT},
         "suggest": suggest,
@@ -223,7 +224,12 @@ def _entities(prefix: str, start: int) -> list[dict[str, Any]]:
 
 def _types() -> list[dict[str, Any]]:
     """Return the classes of what names can stand for, the largest first."""
-    return [_type(iri) for iri, _ in find(index(), "", ENTITIES).facets["class"]]
+    return [_type(iri) for iri in _classes(index())]
+
+
+@lru_cache(maxsize=2)
+def _classes(searched: Index) -> tuple[str, ...]:
+    return tuple(iri for iri, _ in find(searched, "", ENTITIES).facets["class"])
 
 
 def _properties() -> list[dict[str, Any]]:

@@ -152,8 +152,8 @@ def described(iri: str, *, labels: bool = True, page: int = 1) -> Description:
     store, more = service().store, _virtual(iri)
     if not more and not _stored(iri):
         raise _missing(iri)
-    # What is computed from a version is as new as that version.
-    changed = store.version if more else service().changed(iri)
+    # What is computed from a version is as new as that version; what is said of a version stays as it is.
+    changed = store.version if more and not iri.startswith(BASE + "version/") else service().changed(iri)
     return resources.describe(store, iri, labels=labels, page=page, more=more, changed=changed)
 
 

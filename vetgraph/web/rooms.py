@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -25,7 +26,12 @@ from vetgraph.web.doors import Door
 from vetgraph.web.exchange import Message
 from vetgraph.web.pagework import SIGNAL
 
-MODULE: Final = "vetgraph.web.pagework"
+PROGRAM: Final = """import sys
+from vetgraph.engine.confinement import follow_parent
+follow_parent(int(sys.argv.pop()))
+from vetgraph.web.pagework import main
+main()"""
+"""What such a process runs: it follows its parent first, since the rest takes a second to load."""
 
 ROOMS: Final = 2
 """Processes that make pages."""
@@ -79,8 +85,8 @@ class Room(asyncio.Protocol):
         """Start the process; return when it is ready. Raises EngineError, TimeoutError, OSError."""
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-m", MODULE, "--fd", str(theirs.fileno())]
-            # Our own module and a number: nothing of a request gets into this command.
+            command = [sys.executable, "-c", PROGRAM, "--fd", str(theirs.fileno()), str(os.getpid())]
+            # Our own program and two numbers: nothing of a request gets into this command.
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)  # noqa: S603
         ours.setblocking(False)
         await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
@@ -199,13 +205,13 @@ class Rooms:
         self._door = Door(ROOMS)
         self._free: asyncio.Queue[Room] = asyncio.Queue()
         self._held = 0
+        self._opened = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin to start processes; :attr:`open` once there is one."""
         if self._wanted:
-            for _ in range(ROOMS):
-                self._task(self._keep())
+            self._task(self._keep_all())
 
     async def close(self) -> None:
         """End all processes; return once they are gone."""
@@ -309,6 +315,13 @@ class Rooms:
         await room.leave()
         self._free.put_nowait(room)
 
+    async def _keep_all(self) -> None:
+        """Have processes, always. The first may start in peace: the data are being loaded at the same time."""
+        self._task(self._keep())
+        await self._opened.wait()
+        for _ in range(ROOMS - 1):
+            self._task(self._keep())
+
     async def _keep(self) -> None:
         """Have a process, always."""
         failures = 0
@@ -317,6 +330,7 @@ class Rooms:
             try:
                 await room.start()
                 self.open = ready = True
+                self._opened.set()
                 self._free.put_nowait(room)
                 await asyncio.shield(room.lost)
             except (EngineError, OSError, TimeoutError) as problem:

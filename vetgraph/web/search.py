@@ -33,6 +33,9 @@ MOST: Final = 100
 LAST: Final = 10_000
 """Results that can be leafed through; who wants all of them has `/dump.nq.gz` and SPARQL."""
 
+CHOSEN: Final = 50
+"""Values to which one facet can be narrowed."""
+
 SHOWN: Final = 60
 """Values of a facet that a page offers."""
 
@@ -88,9 +91,19 @@ def _wish() -> Wish:
     offset = (wishes.page() - 1) * limit
     if offset + limit > LAST:
         raise BadParameter(f"Only {LAST} results can be leafed through; narrow the search.", parameter="page")
-    kinds, countries, sources = ([iri_of(one) for one in request.args.getlist(name) if one] for name in FACETS)
-    languages = [one.lower() for one in request.args.getlist("language") if one]
+    kinds, countries, sources = ([iri_of(one) for one in _several(name)] for name in FACETS)
+    languages = [one.lower() for one in _several("language")]
     return Wish(kinds, countries, sources, languages, limit=limit, offset=offset)
+
+
+def _several(name: str) -> list[str]:
+    """Return the values of a parameter. Raises BadParameter where they are more than anybody would choose."""
+    found = [one for one in request.args.getlist(name) if one]
+    if len(found) > CHOSEN:
+        raise BadParameter(
+            f"{name} is given {len(found)} times; at most {CHOSEN} values can be chosen.", parameter=name
+        )
+    return found
 
 
 def _limit() -> int:

@@ -51,9 +51,9 @@ def by_get() -> Response:
         return answered(plan)
     if "update" in request.args:
         raise BadParameter("An update is not sent by GET, which changes nothing; send it by POST.", parameter="update")
-    if wants_page(request.headers.get("Accept", "")):
+    choice = accepted((*media.carrying("graph"), media.HTML))
+    if choice is media.HTML or wants_page(request.headers.get("Accept", "")):
         return cacheable(respond(pages.sparql_page("", None, None), media.HTML.header), vary="Accept, Accept-Language")
-    choice = accepted(media.carrying("graph"))
     triples = service_description(service().engine.version, service().settings, f"{root_url()}/sparql")
     return cacheable(respond(results.write_quads(triples, choice), choice.header))
 
