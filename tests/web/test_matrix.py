@@ -450,8 +450,17 @@ def test_who_has_the_date_gets_304(asked: Asked, path: str, example: Example) ->
     assert status(If_Modified_Since=date, If_None_Match='"other"') == 200
 
 
-def _outcome(reply: Any) -> tuple[Any, ...]:
-    return (reply.status_code, reply.headers.get("Location"), reply.headers.get("Memento-Datetime"), reply.data)
+def _body(path: str, reply: Any) -> Any:
+    """Return the body of an answer; the statements of a graph of the store come in no fixed order."""
+    return {*re.findall(rb"[^\s,;.]+", reply.data)} if path == "/store" else reply.data
+
+
+def _outcome(path: str, reply: Any) -> tuple[Any, ...]:
+    body = _body(path, reply)
+    return (
+        *(reply.status_code, reply.headers.get("Location"), reply.headers.get("Memento-Datetime")),
+        body if isinstance(body, bytes) else frozenset(body),
+    )
 
 
 @every(lambda example: example.status < 400)
@@ -470,7 +479,9 @@ def test_vary_names_what_matters_and_nothing_else(asked: Asked, path: str, examp
             "accept-language": [asked("GET", example.address, Accept=type_, Accept_Language=code) for code in tongues],
             "accept-datetime": [asked("GET", example.address, Accept=type_, Accept_Datetime=LATER)],
         }
-        matters = {name for name, replies in others.items() if {_outcome(r) for r in replies} - {_outcome(usual)}}
+        matters = {
+            name for name, replies in others.items() if {_outcome(path, r) for r in replies} - {_outcome(path, usual)}
+        }
         if path.startswith("/timegate"):
             # With one version, every time leads to it.
             matters.add("accept-datetime")
@@ -522,7 +533,8 @@ def test_what_has_no_parts_comes_whole(asked: Asked, path: str, example: Example
     type_ = asked.formats(path, example)[0]
     reply = asked("GET", example.address, Accept=type_, Range="bytes=0-9")
     assert reply.headers.get("Accept-Ranges") in (None, "none")
-    assert (reply.status_code, reply.data) == (200, asked.first(path, example).data)
+    assert reply.status_code == 200
+    assert _body(path, reply) == _body(path, asked.first(path, example))
 
 
 # -- HEAD, OPTIONS, CORS, other methods ---------------------------------------------------------------------------

@@ -28,7 +28,7 @@ import pyoxigraph as ox
 from vetgraph import media, results
 from vetgraph.dataset import statistics
 from vetgraph.dataset.graphs import ours
-from vetgraph.engine.confinement import IDLE, follow_parent, renice
+from vetgraph.engine.confinement import follow_parent, renice
 from vetgraph.errors import EngineError, NotFound
 from vetgraph.media import Media
 from vetgraph.store import GraphStore, open_store
@@ -51,6 +51,9 @@ GRAPH_KINDS: Final = (media.TURTLE, media.N_TRIPLES)
 
 KEPT: Final = 3
 """Versions whose files are kept, those of the newest request first."""
+
+LATE: Final = 15
+"""Niceness of who writes files: behind queries and pages, but not for ever, for somebody waits for it."""
 
 _BUFFER: Final = 1 << 18
 _NAME: Final = re.compile(r"dump/(?P<slug>.+)\.(?P<suffix>ttl|nt)\.gz")
@@ -228,7 +231,7 @@ def main() -> None:
     parser.add_argument("names", nargs="+", type=unquote)
     options = parser.parse_args()
     follow_parent(os.getppid())
-    renice(os.getpid(), IDLE)
+    renice(os.getpid(), LATE)
     write(open_store(options.home, at=options.number), options.folder, options.names)
 
 

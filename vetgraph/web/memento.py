@@ -273,6 +273,9 @@ def _link(response: Response, *several: list[str]) -> None:
 
 
 def _around(target: Target) -> list[str]:
+    if target.path == "/":
+        # The start page has no name that could stand behind /timegate/; it acts as its own TimeGate all the same.
+        return [f'<{target.original}>; rel="original timegate"']
     return [
         f'<{target.original}>; rel="original"',
         f'<{target.timegate}>; rel="timegate"',

@@ -31,7 +31,7 @@ from vetgraph.web.pagework import payload
 from vetgraph.web.rooms import Rooms
 
 PAGES: Final = 2
-"""Threads for the site's pages, where there are no processes for them."""
+"""Threads for what is done at once, and for the site's pages where there are no processes for them."""
 
 WAITING: Final = 16
 """Threads for what waits for the engine: pages with answers, changes, saved queries."""
@@ -39,10 +39,13 @@ WAITING: Final = 16
 SENDING: Final = 4
 """Threads for what is made once for each version: each waits for that, and longer than others for who takes it."""
 
-ENGINE: Final = ("/sparql", "/store", "/queries/running", "/validate", "/healthz", "/readyz")
-"""Addresses under which Flask waits for the engine, or is done at once."""
+ENGINE: Final = ("/sparql", "/store", "/queries/running", "/validate")
+"""Addresses under which Flask waits for the engine."""
 
-DUMPS: Final = ("/dump", "/catalog", "/doc/distribution", "/.well-known/void")
+HEALTH: Final = ("/healthz", "/readyz")
+"""Addresses under which it is done at once, and that no queue may keep waiting."""
+
+DUMPS: Final = ("/dump", "/catalog", "/doc/distribution")
 """Addresses under which Flask waits for what is made once for each version, and sends much."""
 
 PIECES: Final = 128
@@ -134,7 +137,7 @@ class Threads:
                 await self._in_thread(self._dumps, exchange, body, reply)
             elif path.startswith(ENGINE):
                 await self._in_thread(self._engine, exchange, body, reply)
-            elif not self.rooms.open:
+            elif path in HEALTH or not self.rooms.open:
                 await self._in_thread(self._pages, exchange, body, reply)
             elif not await self.rooms.answer(exchange.client, payload(_scope(exchange.scope, body), body), reply.send):
                 await self._in_thread(self._engine, exchange, body, reply)
