@@ -29,7 +29,7 @@ PAGES = os.environ.get("CRAWL") == "pages"
 THOROUGH = PAGES or os.environ.get("TEST_OPTIONAL") == "required"
 BOUND = 160
 """Addresses of a running server that are asked for."""
-SHARE = 10
+SHARE = 25
 """One document in so many is read as a page, and one variant (language, format, past) in so many is asked for."""
 
 THINGS = ("id/", "scheme/", "source/", "graph/", "query/", "version/", "distribution/")
@@ -172,9 +172,9 @@ def by_flask(app: Flask) -> Get:
     client = app.test_client()
 
     def get(address: str, accept: str) -> Reply:
-        answer = client.get(address, headers={"Accept": accept})
-        links = ", ".join(answer.headers.getlist("Link"))
-        return Reply(answer.status_code, answer.mimetype, answer.headers.get("Location", ""), links, answer.data)
+        with client.get(address, headers={"Accept": accept}) as answer:
+            links = ", ".join(answer.headers.getlist("Link"))
+            return Reply(answer.status_code, answer.mimetype, answer.headers.get("Location", ""), links, answer.data)
 
     return get
 

@@ -139,23 +139,24 @@ def test_no_process_and_no_handle_is_left(report: Report) -> None:
 
 
 def test_memory_stays_flat(report: Report) -> None:
-    # What may grow is the cache, up to its bound; a dump that is still being written adds its process.
-    told = {name: report[name]["memory"] // MEGABYTE for name in ("before", "after")}
-    assert report["after"]["memory"] <= report["before"]["memory"] + CACHE + 120 * MEGABYTE, told
+    # What may grow is the cache, up to its bound, and what processes of pages remember of a version before they are
+    # replaced; a dump that is still being written adds its process. A leak with each of the attacks would be more.
+    told = json.dumps({name: report[name]["each"] for name in ("before", "after")})
+    assert report["after"]["memory"] <= report["before"]["memory"] + CACHE + 200 * MEGABYTE, told
     assert report["front at most"] < 224 * MEGABYTE, report["front at most"] // MEGABYTE
 
 
 def test_good_clients_are_not_shut_out(report: Report) -> None:
     told = {name: report[name]["milliseconds"] for name in ("quiet", "hostile", "quiet again")}
+    assert told["hostile"]["lookup"]["p99"] < 1000 * TIMEOUT, json.dumps(told)
     assert told["hostile"]["all"]["p100"] < 1000 * 60, json.dumps(told)
     # Once the attack is over, nothing of it is felt.
     assert told["quiet again"]["lookup"]["p50"] < 5 * told["quiet"]["lookup"]["p50"] + 5, json.dumps(told)
 
 
 @pytest.mark.xfail(
-    strict=False,
-    reason="measured on two processors that others used as well: a look-up's p99 is 6 to 10 ms in quiet and 0.4 to "
-    "0.8 s under attack (with four times as many wanting the processors, 20 to 70 ms and 4.4 s): ending workers and "
+    strict=True,
+    reason="on two processors a look-up's p99 is 6 to 10 ms in quiet and 0.4 to 0.8 s under attack: ending workers and "
     "forking new ones takes turns in one process",
 )
 def test_good_clients_hardly_notice(report: Report) -> None:

@@ -22,6 +22,7 @@ class Inventory:
     handles: dict[str, int]
     threads: int
     memory: int
+    each: list[tuple[str, int]]
     front: int
 
     def as_json(self) -> dict[str, Any]:
@@ -47,11 +48,13 @@ def members(root: int) -> list[int]:
 def inventory(root: int) -> Inventory:
     """Return what the tree of a process holds now."""
     pids = members(root)
+    each = sorted((_name(pid), _memory(pid, "smaps_rollup", "Pss:")) for pid in pids)
     return Inventory(
         processes=dict(Counter(name for pid in pids if (name := _name(pid)))),
         handles=dict(Counter(kind for pid in pids for kind in _handles(pid))),
         threads=sum(_threads(pid) for pid in pids),
-        memory=sum(_memory(pid, "smaps_rollup", "Pss:") for pid in pids),
+        memory=sum(size for _, size in each),
+        each=each,
         front=max(_memory(pid, "status", "VmRSS:") for pid in pids[:2]),
     )
 

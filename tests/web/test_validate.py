@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import threading
@@ -185,6 +186,15 @@ def test_shapes_that_reach_beyond_the_data_are_refused(
     assert_problem(with_shapes(client, constraint), status, slug)
 
 
+def first(url: str, triples: str) -> None:
+    """Validate once: our own shapes are read for it, which a busy machine may not do within the limit."""
+    form = urllib.parse.urlencode({"data": triples}).encode()
+    for _ in range(5):
+        with contextlib.suppress(urllib.error.HTTPError):
+            urllib.request.urlopen(f"{url}/validate", form, timeout=30).close()
+            return
+
+
 def test_a_query_in_shapes_that_never_ends_is_ended(start_server: Callable[..., Any]) -> None:
     triples = "".join(f"<http://example.org/{n}> <http://example.org/p> {n} .\n" for n in range(300))
     body = "?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l FILTER(?c + ?f + ?i + ?l < 0)"
@@ -192,8 +202,7 @@ def test_a_query_in_shapes_that_never_ends_is_ended(start_server: Callable[..., 
     <http://example.org/S> a sh:NodeShape ; sh:targetNode <http://example.org/1> ;
       sh:sparql [ sh:select "SELECT $this {{ $this ?p ?o . {body} }}" ] ."""
     with start_server("--empty", VETGRAPH_QUERY_TIMEOUT="3") as url:
-        # Our own shapes are read at the first validation.
-        urllib.request.urlopen(f"{url}/validate", urllib.parse.urlencode({"data": triples}).encode(), timeout=30)
+        first(url, triples)
         started = time.monotonic()
         form = urllib.parse.urlencode({"data": triples, "shapes": shapes}).encode()
         with pytest.raises(urllib.error.HTTPError) as caught:

@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from vetgraph.engine.history import Entry, History
 from vetgraph.errors import NotFound
 from vetgraph.versions import Layout, Version, published, version_at
 
 Found = TypeVar("Found")
+
+
+LARGEST: Final = (1 << 63) - 1
+"""The largest number that the history's database takes."""
 
 
 class Past:
@@ -33,10 +37,13 @@ class Past:
 
     def entry(self, number: int) -> Entry:
         """Return a version. Raises NotFound where there never was one of that number."""
+        if number > LARGEST:
+            raise NotFound(f"There is no version {number}.")
         return self._told(lambda history: history.version(number), lambda: self._lying(number))
 
     def after(self, number: int, limit: int) -> list[Entry]:
         """Return the versions that came after one, the oldest first."""
+        number = min(number, LARGEST)
         return self._told(
             lambda history: history.after(number, limit),
             lambda: [one for one in self._all() if one.version.number > number][:limit],
@@ -44,6 +51,7 @@ class Past:
 
     def before(self, number: int, limit: int) -> list[Entry]:
         """Return the versions that came before one, the newest first."""
+        number = min(number, LARGEST)
         return self._told(
             lambda history: history.before(number, limit),
             lambda: [one for one in reversed(self._all()) if one.version.number < number][:limit],

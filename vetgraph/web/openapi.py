@@ -512,7 +512,7 @@ def _json_ld() -> Iterator[tuple[str, Json]]:
         yield address, {"get": described}
 
 
-CITED: Final[Json] = {suffix: {type_.partition(";")[0]: {"schema": TEXT}} for suffix, type_ in citation.TYPES.items()}
+CITED: Final[Json] = {suffix: {type_.partition(";")[0]: {}} for suffix, type_ in citation.TYPES.items()}
 SITEMAP: Final[Json] = {"application/xml": {"schema": TEXT}}
 RANGE: Final = (
     _parameter("Range", TEXT, "Bytes of the file, such as `bytes=0-999`.", where="header"),

@@ -45,6 +45,9 @@ WHOLE: Final = 4 << 20
 HELD: Final = 64 << 20
 """Bytes of such answers that wait for their clients, in all; beyond, processes wait with them."""
 
+FIRST: Final = 1.0
+"""Seconds after start-up before the first process is begun: the data are being loaded, and threads make pages too."""
+
 OPENING: Final = 30.0
 """Seconds in which a process has to be ready."""
 
@@ -316,7 +319,8 @@ class Rooms:
         self._free.put_nowait(room)
 
     async def _keep_all(self) -> None:
-        """Have processes, always. The first may start in peace: the data are being loaded at the same time."""
+        """Have processes, always, one after the other: whoever asks first wants the processors too."""
+        await asyncio.sleep(FIRST)
         self._task(self._keep())
         await self._opened.wait()
         for _ in range(ROOMS - 1):
