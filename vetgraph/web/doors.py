@@ -55,7 +55,7 @@ class Door:
             self._next()
             await turn
         except asyncio.CancelledError:
-            if not self._queue.discard(client, turn):
+            if not self._queue.discard(client, turn) and not turn.cancelled():
                 # The turn came in the same moment: somebody else has it.
                 self._inside[client] -= 1
                 self._next()
@@ -74,6 +74,9 @@ class Door:
             client, turn = self._popped()
             if turn is None:
                 return
+            if turn.cancelled():
+                # Who waited has gone, and has not had time to take itself out of the queue.
+                continue
             self._inside[client] += 1
             turn.set_result(None)
 
