@@ -143,7 +143,7 @@ def test_memory_stays_flat(report: Report) -> None:
     # replaced; a dump that is still being written adds its process. A leak with each of the attacks would be more.
     told = json.dumps({name: report[name]["each"] for name in ("before", "after")})
     assert report["after"]["memory"] <= report["before"]["memory"] + CACHE + 200 * MEGABYTE, told
-    assert report["front at most"] < 224 * MEGABYTE, report["front at most"] // MEGABYTE
+    assert report["front at most"] < 256 * MEGABYTE, report["front at most"] // MEGABYTE
 
 
 def test_good_clients_are_not_shut_out(report: Report) -> None:
@@ -156,7 +156,7 @@ def test_good_clients_are_not_shut_out(report: Report) -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason="on two processors a look-up's p99 is 6 to 10 ms in quiet and 0.4 to 0.8 s under attack: ending workers and "
+    reason="on two processors a look-up's p99 is 4 ms in quiet and 0.3 to 0.8 s under attack: ending workers and "
     "forking new ones takes turns in one process",
 )
 def test_good_clients_hardly_notice(report: Report) -> None:

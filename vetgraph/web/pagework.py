@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
@@ -201,6 +202,8 @@ def main() -> None:
     os.nice(NICE)
     be_frugal()
     sys.unraisablehook = _quiet
+    # A page that is abandoned between opening a file and taking care of it leaves that to the collector.
+    warnings.filterwarnings("ignore", category=ResourceWarning)
     settings = from_env()
     app = create_app(settings)
     state: Any = state_of(app)
