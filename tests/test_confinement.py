@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
 import socket
 import subprocess
 import sys
@@ -150,40 +151,43 @@ def test_limits_hold_for_the_process() -> None:
     assert found == [[0, 0], [77, 77], os.getpriority(os.PRIO_PROCESS, 0) + 3]
 
 
-def test_the_big_stack_is_big_and_other_threads_are_small() -> None:
+def test_programs_started_with_a_big_stack_have_it_and_nobody_else() -> None:
+    found = tried("""
+        import json, resource, subprocess, sys
+        from vetgraph.engine.confinement import big_stack
+        def stack():
+            return resource.getrlimit(resource.RLIMIT_STACK)
+        before = stack()
+        command = [sys.executable, "-c", "import resource; print(resource.getrlimit(resource.RLIMIT_STACK)[0])"]
+        with big_stack():
+            told = int(subprocess.run(command, capture_output=True, check=True).stdout)
+        print(json.dumps([told, stack() == before]))
+    """)
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    assert found == [confinement.STACK if hard == resource.RLIM_INFINITY else min(hard, confinement.STACK), True]
+
+
+def test_other_threads_of_a_worker_are_small() -> None:
     found = tried("""
         import json, threading
-        from vetgraph.engine.confinement import on_big_stack
-        def mapped():
-            sizes = [line.split("-", 1) for line in open("/proc/self/maps") if "rw-p" in line]
-            return max(int(end.split()[0], 16) - int(start, 16) for start, end in sizes) >> 20
-        seen = []
-        on_big_stack(lambda: seen.append(mapped()))
-        before = mapped()
-        thread = threading.Thread(target=lambda: seen.append(threading.stack_size()))
-        thread.start(); thread.join()
-        print(json.dumps(seen))
+        from vetgraph.engine.confinement import limit_memory
+        limit_memory(1 << 30)
+        print(json.dumps(threading.stack_size()))
     """)
-    assert found[0] >= 500
-    assert found[1] == 256 << 10
+    assert found == 256 << 10
 
 
-def test_another_priority_is_that_of_all_threads() -> None:
-    program = (
-        "import threading, time; threading.Thread(target=time.sleep, args=(60,)).start(); "
-        "print(flush=True); time.sleep(60)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+@pytest.mark.parametrize(("nice", "policy"), [(12, os.SCHED_OTHER), (confinement.IDLE, os.SCHED_IDLE)])
+def test_a_process_is_given_another_priority(nice: int, policy: int) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
-        assert process.stdout
-        process.stdout.readline()
-        confinement.renice(process.pid, 12)
-        tasks = [int(path.name) for path in Path(f"/proc/{process.pid}/task").iterdir()]
-        assert [os.getpriority(os.PRIO_PROCESS, task) for task in tasks] == [12, 12]
+        confinement.renice(process.pid, nice)
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == nice
+        assert os.sched_getscheduler(process.pid) == policy
     finally:
         process.kill()
-        process.communicate()
-    confinement.renice(process.pid, 12)
+        process.wait()
+    confinement.renice(process.pid, nice)
 
 
 def test_a_process_ends_with_its_parent() -> None:

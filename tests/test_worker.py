@@ -25,6 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vetgraph.engine import frames, jobs, partial
+from vetgraph.engine.confinement import big_stack
 from vetgraph.engine.deltas import Delta
 from vetgraph.engine.diagnosis import diagnose
 from vetgraph.engine.jobs import QueryJob, StoreJob, UpdateJob
@@ -44,7 +45,7 @@ class Nursery:
     def __init__(self) -> None:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-m", "vetgraph.engine.zygote", "--fd", str(theirs.fileno())]
-        with theirs:
+        with theirs, big_stack():
             self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
         self.socket.settimeout(30)
         self.ended: dict[int, int] = {}

@@ -6,16 +6,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vetgraph.engine.scheduling import lanes
-from vetgraph.engine.stations import GUEST_PATIENCE, Station
+from vetgraph.engine.stations import CROWDED_PATIENCE, READER_PATIENCE, Station
 
 
 @dataclass(eq=False)
 class Asked:
-    """What a station sees of a run."""
+    """What a station sees of a run. ``seconds`` is the time for which it has computed."""
 
-    known: bool
+    pace: str | None
     guest: bool = False
     caller: Any = field(default_factory=lambda: Caller())
+    answer: Any = None
+    seconds: float = 0.0
+
+    def cpu(self) -> float:
+        return self.seconds
+
+
+@dataclass
+class Answer:
+    paused_since: float
 
 
 @dataclass
@@ -39,67 +49,101 @@ def placed(here: Any, *runs: Asked) -> list[Asked]:
     return found
 
 
-def test_guests_leave_a_place_to_what_is_known() -> None:
+def test_guests_do_not_hold_up_what_is_known() -> None:
     here = station(2)
-    burst, known = [Asked(known=False) for _ in range(5)], Asked(known=True)
-    assert placed(here, *burst, known) == [burst[0], known]
+    burst, known = [Asked(pace=None) for _ in range(5)], [Asked(pace="quick") for _ in range(3)]
+    assert placed(here, *burst, *known) == [*burst[:2], *known[:2]]
     assert len(here) == 4
 
 
-def test_free_places_go_to_both_in_turn() -> None:
-    here = station(2)
-    guests, known = [Asked(known=False) for _ in range(3)], [Asked(known=True) for _ in range(4)]
-    first = placed(here, *guests, *known)
-    assert first == [guests[0], known[0]]
-    assert here.pop() is None
-    order, busy = [], first
-    while len(here):
-        here.leave(busy.pop(0))
-        run = here.pop()
-        here.take(run)
-        busy.append(run)
-        order.append(run.known)
-    # Whoever frees the place, nobody waits for more than one of the other kind, as far as guests may have it.
-    assert sorted(order) == [False, False, True, True, True]
-    assert order[:2] != [True, True] or order[2] is False
-
-
-def test_with_one_place_they_take_turns() -> None:
+def test_what_is_known_does_not_hold_up_guests() -> None:
     here = station(1)
-    guests, known = [Asked(known=False) for _ in range(3)], [Asked(known=True) for _ in range(3)]
-    (busy,) = placed(here, guests[0], *known, *guests[1:])
-    order = []
-    while len(here):
-        here.leave(busy)
-        busy = here.pop()
-        here.take(busy)
-        order.append(busy.known)
-    assert order == [True, False, True, False, True]
+    known, guests = [Asked(pace="quick") for _ in range(3)], [Asked(pace=None) for _ in range(2)]
+    assert placed(here, *known, *guests) == [known[0], guests[0]]
+
+
+def test_a_free_place_goes_to_its_own_kind() -> None:
+    here = station(1)
+    guests, known = [Asked(pace=None) for _ in range(2)], [Asked(pace="quick") for _ in range(2)]
+    placed(here, *guests, *known)
+    assert here.pop() is None
+    here.leave(guests[0])
+    assert here.pop() is guests[1]
+    here.take(guests[1])
+    assert here.pop() is None
+    here.leave(known[0])
+    assert here.pop() is known[1]
+
+
+def test_who_holds_its_share_waits_and_others_do_not() -> None:
+    here = station(2, lane=1)
+    greedy = [Asked(pace=None) for _ in range(4)]
+    other = Asked(pace=None, caller=Caller("another"))
+    assert placed(here, *greedy, other) == greedy[: here.lane.share]
+    assert here.pop() is other
+
+
+def test_without_anybody_who_waits_only_work_counts() -> None:
+    here = station(2)
+    stalled, busy = Asked(pace=None, seconds=0.01), Asked(pace=None, seconds=0.2)
+    placed(here, stalled, busy)
+    assert not here.has_outstayed(stalled, 5)
+    assert here.has_outstayed(busy, 0.2)
 
 
 def test_guests_leave_sooner_where_somebody_waits() -> None:
-    here = station(2)
-    guest, known = Asked(known=False), Asked(known=True)
+    here = station(1)
+    guest, known = Asked(pace=None), Asked(pace="quick")
     placed(here, guest, known)
-    assert here.patience(guest) == here.patience(known) == here.lane.patience
-    placed(here, Asked(known=True))
-    assert here.patience(guest) == GUEST_PATIENCE < here.patience(known) == here.lane.patience
+    between = (CROWDED_PATIENCE + here.lane.patience) / 2
+    assert not here.has_outstayed(guest, between)
+    placed(here, Asked(pace="quick"))
+    assert here.has_outstayed(guest, between)
+    assert not here.has_outstayed(guest, CROWDED_PATIENCE / 2)
+
+
+def test_what_is_known_to_be_quick_leaves_for_its_work_only() -> None:
+    here = station(1)
+    stalled = Asked(pace="quick", seconds=0.001)
+    placed(here, stalled, Asked(pace="quick"))
+    assert not here.has_outstayed(stalled, 1)
+    stalled.seconds = 2 * here.lane.patience
+    assert here.has_outstayed(stalled, 1)
+
+
+def test_what_is_known_to_be_fair_is_a_guest_that_may_stay() -> None:
+    here = station(1)
+    fair = Asked(pace="fair", seconds=0.06)
+    placed(here, fair, Asked(pace="fair"))
+    assert fair.guest
+    assert not here.has_outstayed(fair, 1)
+    fair.seconds = 0.11
+    assert here.has_outstayed(fair, 1)
+
+
+def test_who_waits_for_a_reader_leaves_at_once_where_somebody_waits() -> None:
+    here = station(1)
+    sending = Asked(pace="quick", answer=Answer(paused_since=1.0))
+    placed(here, sending)
+    assert not here.has_outstayed(sending, 2 * READER_PATIENCE)
+    placed(here, Asked(pace="quick"))
+    assert here.has_outstayed(sending, 2 * READER_PATIENCE)
 
 
 def test_later_lanes_know_no_guests() -> None:
     here = station(2, lane=1)
-    strangers = [Asked(known=False) for _ in range(here.lane.share)]
+    strangers = [Asked(pace=None) for _ in range(here.lane.share)]
     assert placed(here, *strangers) == strangers
     assert not any(run.guest for run in strangers)
 
 
 def test_places_that_are_given_back_are_there_again() -> None:
     here = station(2)
-    guest = Asked(known=False)
+    guest = Asked(pace=None)
     for _ in range(3):
         assert placed(here, guest) == [guest]
         here.leave(guest)
-    waiting = Asked(known=False)
+    waiting = Asked(pace=None)
     placed(here, guest, waiting)
     here.discard(waiting)
     assert len(here) == 0

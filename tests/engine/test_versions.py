@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from .conftest import ENDLESS, TOKEN, Client
+from .conftest import ENDLESS, TOKEN, Client, Tree
 
 COUNT = "SELECT (COUNT(*) AS ?n) { ?s <x:%s> ?o }"
 
@@ -154,3 +154,25 @@ def test_validations_beside_writes_are_answered(writer: Client) -> None:
             stop.set()
         assert writing.result() == {200}
     assert judged == {(200, "store")}
+
+
+def test_workers_follow_small_changes_and_are_replaced_at_rest(
+    open_server: Any, writer: Client, eventually: Callable[..., None]
+) -> None:
+    tree = Tree(open_server.process.pid)
+    writer.update("INSERT DATA { <x:first> <x:followed> 0 }")
+    eventually(lambda: len(tree.makers) == 2 and len(tree.workers) >= 4, 20, "all workers")
+    before = set(tree.workers)
+    for number in range(1, 6):
+        assert writer.update(f"INSERT DATA {{ <x:{number}> <x:followed> {number} }}").status == 200
+        assert {count(writer, "followed") for _ in range(4)} == {number + 1}
+    # Each change takes the worker that made it, and no other.
+    assert len(before & set(tree.workers)) >= 2
+    eventually(lambda: not before & set(tree.workers), 20, "new workers in the place of those that followed")
+    assert count(writer, "followed") == 6
+
+
+def test_a_large_change_is_read_as_well(writer: Client) -> None:
+    many = " ".join(f"<x:{n}> <x:many> '{n * 7919:x}{n * 104729:x}' ." for n in range(20_000))
+    assert writer.update(f"INSERT DATA {{ {many} }}").status == 200
+    assert count(writer, "many") == 20_000

@@ -26,6 +26,8 @@ from typing import Any
 
 from wire import Cut, Wire, query_path, request
 
+from vetgraph.engine.confinement import TURN, take_turns_of
+
 CLIENTS = 13
 PACES = {"lookup": 20.0, "page": 0.5}
 """Requests per second of each client."""
@@ -122,6 +124,8 @@ class Client:
 
 
 async def main(port: int, seconds: float, cases: Path) -> None:
+    # These clients stand for other machines: that they share this one must not make them late.
+    take_turns_of(TURN)
     until = time.monotonic() + seconds
     known = json.loads(cases.read_text("utf-8"))
     clients = [Client(kind, number, port, known) for number in range(CLIENTS) for kind in PACES]

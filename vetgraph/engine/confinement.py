@@ -15,18 +15,23 @@ import signal
 import struct
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
 STACK: Final = 512 << 20
-"""Bytes of stack of the thread that evaluates: address space only, until a query nests that deeply."""
+"""Bytes of stack of a worker: address space only, until a query nests that deeply."""
 
 _SLACK: Final = 128 << 20
 """Bytes of address space beside data, stack and a query's memory: arenas and small stacks of other threads."""
 
-_SMALL_STACK: Final = 256 << 10
+_USUAL_STACK: Final = 2 << 20
+_THREAD_ATTRIBUTES: Final = 128
+"""Bytes that hold a pthread_attr_t of any C library: it is 56 or 64."""
+
+SMALL_STACK: Final = 256 << 10
+"""Bytes of stack of any other thread of a worker."""
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_SECCOMP: Final = 22
@@ -134,20 +139,39 @@ def deny_calls(*, network: bool) -> bool:
     )
 
 
+def keep_threads_small() -> None:
+    """Have libraries start their threads on stacks of the usual size, in a program that was given a big one.
+
+    The C library takes the limit of the main stack for that of all others, and these would count as memory.
+    """
+    library = ctypes.CDLL(None)
+    if hasattr(library, "pthread_setattr_default_np"):
+        attributes = ctypes.create_string_buffer(_THREAD_ATTRIBUTES)
+        library.pthread_attr_init(attributes)
+        library.pthread_attr_setstacksize(attributes, ctypes.c_size_t(_USUAL_STACK))
+        library.pthread_setattr_default_np(attributes)
+
+
 def limit_memory(extra: int) -> None:
-    """Let this process grow by ``extra`` bytes of address space beside its data and the big stack."""
+    """Let this process grow by ``extra`` bytes of address space beside its data and its stack."""
+    threading.stack_size(SMALL_STACK)
     with contextlib.suppress(OSError, ValueError):
         limit = _address_space() + extra + STACK + _SLACK
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def on_big_stack(work: Callable[[], None]) -> None:
-    """Run a function in a thread with a stack that deeply nested queries do not overflow soon; return when it ends."""
-    threading.stack_size(STACK)
-    thread = threading.Thread(target=work, name="query", daemon=True)
-    thread.start()
-    threading.stack_size(_SMALL_STACK)
-    thread.join()
+@contextlib.contextmanager
+def big_stack() -> Iterator[None]:
+    """Give the programs that are started meanwhile a main stack that deeply nested queries do not overflow soon.
+
+    The kernel lays out a program's memory by the limit that holds when it starts; who is forked has the same.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    resource.setrlimit(resource.RLIMIT_STACK, (STACK if hard == resource.RLIM_INFINITY else min(STACK, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
 
 
 class Stage:
@@ -164,33 +188,44 @@ class Stage:
             os.write(self._file, name)
 
 
+_syscall: Final = ctypes.CDLL(None).syscall
+_SET_ATTRIBUTES: Final = {"x86_64": 314, "aarch64": 274}.get(platform.machine()) if sys.platform == "linux" else None
+"""The number of sched_setattr, for which older C libraries have no function."""
+
+_ATTRIBUTES: Final = struct.Struct("=IIQiIQQQ")
+
+TURN: Final = 0.0003
+"""Seconds of the turns in which the front computes, and workers at what is quick: little is to do, but at once."""
+
+
+def take_turns_of(seconds: float, process: int = 0) -> None:
+    """Have a process (0: the calling thread), and what it starts, compute in turns of a length; 0: the usual one.
+
+    Who asks for short turns gets the next one sooner: what wakes up to a millisecond of work does not wait for the end
+    of another's turn (Linux 6.12; elsewhere nothing changes). Its share of the processor stays the same.
+    """
+    if _SET_ATTRIBUTES is None:
+        return
+    with contextlib.suppress(OSError):
+        nice = os.getpriority(os.PRIO_PROCESS, process)
+        told = _ATTRIBUTES.pack(_ATTRIBUTES.size, os.SCHED_OTHER, 0, nice, 0, round(seconds * 1e9), 0, 0)
+        _syscall(_SET_ATTRIBUTES, process, told, 0)
+
+
 IDLE: Final = 19
 """Niceness of what runs only where nothing else wants the processor."""
 
 
 def renice(process: int, nice: int) -> None:
-    """Give every thread of a process another priority; Linux counts threads, not processes.
+    """Give a process, of which one thread does the work, another priority.
 
     A process that has ended meanwhile is none of the caller's worries.
     """
     with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{process}/task").iterdir():
-            os.setpriority(os.PRIO_PROCESS, int(task.name), nice)
-            if nice >= IDLE:
-                # Niceness alone still delays whoever wakes up by a slice of time.
-                os.sched_setscheduler(int(task.name), os.SCHED_IDLE, os.sched_param(0))
-
-
-def hurry(process: int) -> None:
-    """Give every thread of a process that is about to be ended ordinary priority, where that is allowed.
-
-    Who waits for the end of a process waits for its threads to go, and these go no sooner than they get a processor:
-    what makes workers would stand still as long.
-    """
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{process}/task").iterdir():
-            os.sched_setscheduler(int(task.name), os.SCHED_OTHER, os.sched_param(0))
-            os.setpriority(os.PRIO_PROCESS, int(task.name), 0)
+        os.setpriority(os.PRIO_PROCESS, process, nice)
+        if nice >= IDLE:
+            # Niceness alone still delays whoever wakes up by a slice of time.
+            os.sched_setscheduler(process, os.SCHED_IDLE, os.sched_param(0))
 
 
 def end() -> NoReturn:

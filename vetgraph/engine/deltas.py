@@ -12,8 +12,10 @@ Blank nodes keep their labels: whoever follows deltas has to be filled in ways t
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import pyoxigraph as ox
@@ -62,6 +64,12 @@ class Delta:
             found[kind].append(line[2:])
         created, dropped = (tuple(line.strip()[1:-1].decode() for line in found[kind]) for kind in (b"+g", b"-g"))
         return cls(_quads(found[b"+ "]), _quads(found[b"- "]), created, dropped)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Delta:
+        """Return the delta of a file as versions have one. Raises EngineError where it is none, OSError."""
+        with gzip.open(path) as file:
+            return cls.from_bytes(file.read())
 
     def net(self, store: ox.Store) -> Delta:
         """Return what of this delta would change a store; what is removed and added stays or becomes there."""

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 
 from vetgraph.engine.backend import Answer, Caller, Change
 from vetgraph.engine.history import Intent
-from vetgraph.engine.jobs import QueryJob, StoreJob, UpdateJob, ValidateJob, encoded
+from vetgraph.engine.jobs import FollowJob, QueryJob, StoreJob, UpdateJob, ValidateJob, encoded
 from vetgraph.engine.nursery import Nursery, Spawned, can_fork, new_nursery
 from vetgraph.engine.pooled import Pooled, told
 from vetgraph.engine.work import Source
@@ -39,6 +39,9 @@ LOOKED_BACK: Final = 10.0
 
 AGAIN: Final = 5.0
 """Seconds after which data that could not be loaded into memory are tried again."""
+
+WAY: Final = 1 << 16
+"""Bytes of deltas in files that each worker reads by itself; for larger ones new workers are made."""
 
 REVIVALS: Final = 5
 """Times that a version is tried to be read after a change, with new processes in between."""
@@ -162,7 +165,7 @@ class Embedded(Pooled):
     async def _read(self, version: Version, held: Hold) -> None:
         source = Source(version.number, lambda: self._fork(version.number, held.path), released=held.close)
         self.pool.resize(self._most(version.triples))
-        await self.pool.follow(source)
+        await self.pool.follow(source, self._way(version))
         self._version, self._problem = version, None
 
     async def _fork(self, number: int, path: Path) -> Spawned:
@@ -174,6 +177,16 @@ class Embedded(Pooled):
                     return spawned
                 spawned.discard()
         return await self.lean.fork({"source": "disk", "path": str(path), **self._limits})
+
+    def _way(self, version: Version) -> bytes:
+        """Return the job that brings workers to a version from the one that is read, empty where there is none."""
+        if self._version is None or self._version.number >= version.number:
+            return b""
+        deltas = [self._layout.delta(number) for number in _steps(self._layout, self._version.number, version)]
+        with contextlib.suppress(OSError):
+            if sum(path.stat().st_size for path in deltas) <= WAY:
+                return encoded(FollowJob(tuple(map(str, deltas)))) if deltas else b""
+        return b""
 
     async def _advance(self, version: Version) -> None:
         """Bring the data in memory to a version by the deltas that lead there, where there are such."""

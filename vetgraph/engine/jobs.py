@@ -114,7 +114,14 @@ class ValidateJob:
     limit: float = 0.0
 
 
-Job = QueryJob | UpdateJob | StoreJob | FetchJob | ValidateJob
+@dataclass(frozen=True)
+class FollowJob:
+    """To be at a later version, by its deltas: these files, in order. Its answer says nothing."""
+
+    deltas: tuple[str, ...]
+
+
+Job = QueryJob | UpdateJob | StoreJob | FetchJob | ValidateJob | FollowJob
 
 
 def encoded(job: Job) -> bytes:
@@ -201,7 +208,9 @@ _decode: Final = json.JSONDecoder().raw_decode
 _BODIES: Final = ("parts", "documents")
 _READERS: Final[Mapping[str, Callable[[Any, bytes], Any]]] = {
     **dict.fromkeys(_BODIES, _bodies),
-    **dict.fromkeys(("default_graphs", "named_graphs", "using_graphs", "using_named_graphs", "hosts"), _strings),
+    **dict.fromkeys(
+        ("default_graphs", "named_graphs", "using_graphs", "using_named_graphs", "hosts", "deltas"), _strings
+    ),
 }
 _READ_ANEW: Final = frozenset(_READERS)
 _KINDS: Final[Mapping[str, type[Any]]] = {
@@ -210,6 +219,7 @@ _KINDS: Final[Mapping[str, type[Any]]] = {
     "store": StoreJob,
     "fetch": FetchJob,
     "validate": ValidateJob,
+    "follow": FollowJob,
 }
 _QUERY: Final = b'{"do":"query","text":'
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
 
+from vetgraph.engine.confinement import big_stack
 from vetgraph.engine.frames import error_of
 from vetgraph.errors import EngineError
 
@@ -134,7 +135,8 @@ class Zygote:
         with theirs:
             command = [sys.executable, "-m", MODULE, "--fd", str(theirs.fileno())]
             # Our own module and a number: nothing of a request gets into this command.
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)  # noqa: S603
+            with big_stack():
+                self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)  # noqa: S603
         ours.setblocking(False)
         self._socket = ours
         asyncio.get_running_loop().add_reader(ours.fileno(), self._readable)
@@ -239,7 +241,7 @@ class Spawner:
         memory = line.get("limits", {}).get("memory", 2 << 30)
         command = [*(sys.executable, "-m", "vetgraph.engine.worker", "--fd", str(theirs.fileno()))]
         command += ["--path", str(line["path"]), "--memory", str(memory)]
-        with theirs, errors:
+        with theirs, errors, big_stack():
             # Our own module, a number and a folder of the store: nothing of a request gets into this command.
             process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=errors)  # noqa: S603
             stderr = os.dup(errors.fileno())

@@ -16,11 +16,12 @@ import signal
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from vetgraph.engine import confinement
 from vetgraph.engine.backend import Answer, Caller
 from vetgraph.engine.diagnosis import diagnose
+from vetgraph.engine.processors import Processors
 from vetgraph.engine.running import EVALUATING, WAITING, Running, cpu_of, memory_of, stage_of
 from vetgraph.engine.scheduling import PATIENCE, Experience, Shapes, lanes, shape_of
 from vetgraph.engine.stations import Station
@@ -46,7 +47,7 @@ GRACE: Final = 0.12
 """Seconds past its deadline in which an answer that has begun may come to a well-formed end."""
 
 SPARE: Final = 1
-"""Workers that are kept ready beyond one for each quick job."""
+"""Workers that are kept ready beyond one for each place in the quick lane."""
 
 RECYCLED: Final = 20_000
 """Jobs after which a worker is replaced, whatever its memory."""
@@ -72,6 +73,12 @@ BACKOFF: Final = 5.0
 EARLY: Final = 0.05
 """Seconds within which a worker that was ended from outside had most likely been ended before it got its job."""
 
+REFRESHED: Final = 3.0
+"""Seconds after the last change of versions after which workers that followed make way for ones that share data."""
+
+FOLLOWED: Final = 1.0
+"""Seconds within which a worker has to have followed to another version."""
+
 DEATH: Final = 0.3
 """Seconds to wait for word of how a worker ended."""
 
@@ -80,6 +87,8 @@ NOUNS: Final = {"query": "query", "update": "update", "store": "change", "valida
 
 CHANGES: Final = ("update", "store")
 """Jobs of those who have a token: they do not wait behind anybody's queries."""
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -112,34 +121,42 @@ class Pool:
         self._clients: dict[str, int] = {}
         self._workers: set[Worker] = set()
         self._sources: set[Source] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._refresh: asyncio.TimerHandle | None = None
+        self._processors = Processors()
         self._over = 0
         self._pace = 0.05
         self._closed = False
 
     # Sources ----------------------------------------------------------------------------------------------------
 
-    async def follow(self, source: Source) -> None:
+    async def follow(self, source: Source, way: bytes = b"") -> None:
         """Have new jobs read another source, once it has its first worker.
 
-        Raises EngineError where none can be made: jobs go on reading the source before.
+        ``way`` is the job that brings a worker of the source before to this one; without it new ones are made. Raises
+        EngineError where none can be: jobs go on reading the source before.
         """
         self.prepare(source)
-        source.coming += 1
-        await self._spawn(source)
-        before, self.source = self.source, source
+        before = self.source
+        if not (before and way and await self._bring(before, source, way)):
+            source.coming += 1
+            await self._spawn(source)
+        self.source = source
         if before is not None:
             self.retire(before)
         self._provision(source)
+        if self._refresh is not None:
+            self._refresh.cancel()
+        self._refresh = self._loop.call_later(REFRESHED, self._replace_followers)
 
     def retire(self, source: Source) -> None:
         """End a source: its idle workers now, the others as they finish; who waits for one gets a newer."""
         source.retired = True
         self._sources.discard(source)
         for worker in list(itertools.chain(*source.idle)):
-            self._dismiss(worker)
+            self._part(worker)
         while source.wanting and self.source is not None and not self.source.retired:
             run = source.wanting.popleft()
             run.source = self.source
@@ -183,8 +200,8 @@ class Pool:
         run.lane = self.experience.lane(run.key, self._lanes)
         if run.lane == 0 and not once:
             run.shape = shape_of(text)
-            told = self.shapes.told(run.shape)
-            run.known, run.lane = told == "quick" or kind in CHANGES, int(told == "slow")
+            run.pace = "quick" if kind in CHANGES else self.shapes.told(run.shape)
+            run.lane = int(run.pace == "slow")
         self._enter(run)
         if self._timer is None:
             self._timer = self._loop.call_later(TICK, self._tick)
@@ -224,6 +241,8 @@ class Pool:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
+        if self._refresh is not None:
+            self._refresh.cancel()
         for run in list(self._runs.values()):
             self._detach(run)
             self._forget(run)
@@ -278,8 +297,10 @@ class Pool:
             run.source = self.source
         idle = run.source.idle
         for number in range(run.lane, -1, -1):
-            if idle[number]:
-                self._give(idle[number].pop(), run)
+            # What takes long leaves workers for what is quick: it can wait until a new one is made.
+            if len(idle[number]) > (0 if number == run.lane else self.sizes.workers):
+                # What ends its worker gets the newest, which has not served anybody yet.
+                self._give(idle[number].pop(-1 if run.kind == "query" else 0), run)
                 return
         run.source.wanting.append(run)
         self._provision(run.source)
@@ -293,6 +314,7 @@ class Pool:
         """Give a worker the priority of a later lane; it never comes back to an earlier one."""
         worker.lane = lane
         confinement.renice(worker.pid, self._stations[lane].lane.nice)
+        self._processors.assign(worker.pid)
         self._provision(worker.source)
 
     def _make_room(self, station: Station) -> None:
@@ -302,7 +324,7 @@ class Pool:
             return
         number = self._stations.index(station)
         for run in list(self._runs.values()):
-            if run.lane == number and not run.over and run.worker and now - run.started > station.patience(run):
+            if run.lane == number and not run.over and run.worker and station.has_outstayed(run, now - run.started):
                 self._move_on(run, now)
 
     def _leave(self, run: Run) -> None:
@@ -319,12 +341,15 @@ class Pool:
         """Take note that a worker has brought a run to its end; give both place and worker to who is next."""
         took = time.monotonic() - run.started
         worker.source.failures = 0
-        self._learn(run, worker, took)
+        self._learn(run, worker, took, ended=not run.whole.get("partial"))
         self._pace += (took - self._pace) * 0.02
+        self._processors.note(took, run.started + took)
         self._leave(run)
         self._forget(run)
-        if last or worker.source.retired or self._is_worn(worker):
+        if last or self._is_worn(worker):
             self._dismiss(worker)
+        elif worker.source.retired:
+            self._part(worker)
         else:
             self._rest(worker)
         self._dispatch(self._stations[run.lane])
@@ -365,16 +390,16 @@ class Pool:
         self._forget(run)
         run.fail(error)
 
-    def _rest(self, worker: Worker) -> None:
-        """Give a worker without a job to who wants one, else let it wait."""
+    def _rest(self, worker: Worker, *, new: bool = False) -> None:
+        """Give a worker without a job to who wants one, else let it wait; a new one, not yet warm, after others."""
         wanting = worker.source.wanting
-        for _ in range(len(wanting)):
-            run = wanting.popleft()
-            if run.lane >= worker.lane:
-                self._give(worker, run)
-                return
-            wanting.append(run)
-        worker.source.idle[worker.lane].append(worker)
+        run = min((run for run in wanting if run.lane >= worker.lane), key=lambda run: run.lane, default=None)
+        if run is None:
+            idle = worker.source.idle[worker.lane]
+            idle.insert(0 if new else len(idle), worker)
+        else:
+            wanting.remove(run)
+            self._give(worker, run)
 
     def _trim(self, source: Source, lane: int) -> None:
         """Keep one idle worker of low priority, not more: each may hold pages of its own."""
@@ -388,6 +413,60 @@ class Pool:
         memory = memory_of(worker.pid)
         worker.memory = worker.memory or memory
         return worker.served >= RECYCLED or memory - worker.memory > self.sizes.memory // 4
+
+    async def _bring(self, before: Source, source: Source, way: bytes) -> bool:
+        """Have idle workers follow to another source; return whether the first of them is there.
+
+        One of them stays for what is asked meanwhile, and follows afterwards.
+        """
+        before.next, before.way = source, way
+        leaving = [worker for worker in before.idle[0][1:] if _follows(worker)]
+        bringing = {self._start(self._follow(worker)) for worker in leaving}
+        while bringing:
+            done, bringing = await asyncio.wait(bringing, return_when=asyncio.FIRST_COMPLETED)
+            if any(task.result() for task in done):
+                return True
+        return False
+
+    def _follow(self, worker: Worker) -> Coroutine[Any, Any, bool]:
+        """Have an idle worker follow to the next source, and end it where it does not; return whether it is there."""
+        if worker in worker.source.idle[0]:
+            worker.source.idle[0].remove(worker)
+        return self._following(worker, worker.follow())
+
+    async def _following(self, worker: Worker, arrival: asyncio.Future[bool]) -> bool:
+        before, source = worker.source, worker.source.next
+        assert source is not None
+        there = False
+        with contextlib.suppress(TimeoutError):
+            there = await asyncio.wait_for(arrival, FOLLOWED)
+        worker.arrival = None
+        if worker not in self._workers:
+            return False
+        if not there or source.retired or self._closed:
+            self._dismiss(worker)
+            return False
+        worker.source, worker.followed = source, True
+        source.alive += 1
+        before.alive -= 1
+        before.leave()
+        self._rest(worker)
+        return True
+
+    def _replace_followers(self) -> None:
+        """End idle workers that have data of their own by now, one at a time: new ones share their source's."""
+        found = self.source and next((worker for worker in self.source.idle[0] if worker.followed), None)
+        if found and not self._closed:
+            self._dismiss(found)
+            self._refresh = self._loop.call_later(TICK, self._replace_followers)
+
+    def _part(self, worker: Worker) -> None:
+        """Have an idle worker of a source that has ended follow to the current one, or end it."""
+        source = worker.source
+        if source.next is None or source.next is not self.source or worker.lane or not _follows(worker):
+            self._dismiss(worker)
+        else:
+            self._start(self._follow(worker))
 
     def _dismiss(self, worker: Worker) -> None:
         """End a worker that has nothing to do, or whose job is not wanted."""
@@ -431,8 +510,8 @@ class Pool:
             return
         wanted = len(source.wanting)
         if source is self.source:
-            quick = sum(1 for worker in self._workers if worker.source is source and not worker.lane)
-            wanted = max(wanted, self.sizes.workers + SPARE - quick)
+            quick = sum(1 for worker in self._workers if worker.heading is source and not worker.lane)
+            wanted = max(wanted, 2 * self.sizes.workers + SPARE - quick)
         for _ in range(wanted - source.coming):
             source.coming += 1
             self._start(self._spawning(source))
@@ -466,13 +545,17 @@ class Pool:
         if self._closed or (source.retired and not source.wanting):
             self._dismiss(worker)
         else:
-            self._rest(worker)
+            self._rest(worker, new=True)
 
     # Time -------------------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
         """Look at everything under way: what is late ends, what takes long moves on."""
         now = time.monotonic()
+        if self._processors.look(now):
+            for worker in self._workers:
+                if worker.lane:
+                    self._processors.assign(worker.pid)
         for run in list(self._runs.values()):
             if now >= run.caller.deadline:
                 self._late(run, now)
@@ -489,8 +572,7 @@ class Pool:
         station, answer = self._stations[run.lane], run.answer
         if answer is not None and answer.paused_since and now - answer.paused_since > PARKED_AFTER:
             self._park(run)
-        elif now - run.started > (patience := station.patience(run)) and (len(station) or run.cpu() > patience):
-            # Where nobody waits for the place, it is no fault of the run's that the machine is busy.
+        elif station.has_outstayed(run, now - run.started):
             self._move_on(run, now)
 
     def _move_on(self, run: Run, now: float) -> None:
@@ -513,22 +595,27 @@ class Pool:
 
     def _begin_again(self, run: Run, here: Station, now: float) -> None:
         """End a run that has sent nothing and let it wait for a place in the next lane."""
-        if run.worker is not None and now - run.started > PATIENCE:
-            # A guest may have to leave before anybody can tell what it is.
-            self._learn(run, run.worker, now - run.started)
+        if run.worker is not None:
+            self._learn(run, run.worker, now - run.started, ended=False)
         self._detach(run)
         run.started, run.cpu_before = 0.0, -1.0
         run.lane += 1
         self._enter(run)
         self._dispatch(here)
 
-    def _learn(self, run: Run, worker: Worker, seconds: float) -> None:
-        """Remember what a run has cost: what was slow for want of a processor, or of a reader, is not slow itself."""
+    def _learn(self, run: Run, worker: Worker, seconds: float, *, ended: bool) -> None:
+        """Remember what a run has cost: what was slow for want of a processor, or of a reader, is not slow itself.
+
+        Nor is quick what has not come to its end.
+        """
         if seconds > PATIENCE and run.cpu_before >= 0:
             seconds = min(seconds, cpu_of(worker.pid) - run.cpu_before)
+        if seconds <= PATIENCE and not ended:
+            return
         self.experience.learn(run.key, seconds)
         if run.shape:
-            self.shapes.learn(run.shape, seconds)
+            # What streams may end quickly or not, as its reader likes.
+            self.shapes.learn(run.shape, seconds if run.answer is None else max(seconds, PATIENCE))
 
     def _park(self, run: Run) -> None:
         """Take a run that has begun to send out of all lanes: its reader is slow, or all places are taken."""
@@ -554,7 +641,7 @@ class Pool:
         if run.started and run.cpu() > run.caller.limit * WORKED:
             self.experience.reached(run.key, run.caller.limit, error, now)
         if run.worker is not None:
-            self._learn(run, run.worker, now - run.started)
+            self._learn(run, run.worker, now - run.started, ended=False)
         self.abandon(run, error)
 
     def _overdue(self, run: Run) -> LimitExceeded:
@@ -583,10 +670,16 @@ class Pool:
         stage = stage_of(run.worker.pid)
         return EVALUATING if stage == WAITING else stage
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _follows(worker: Worker) -> bool:
+    """Whether a worker has the data in its own memory, so that it can be brought to a later version."""
+    return worker.spawned.number is not None
 
 
 def _is_no_fault(status: int | None) -> bool:

@@ -14,7 +14,7 @@ STAGES: Final = {
     "vg:evaluate": "evaluating",
     "vg:send": "sending",
 }
-"""The stage that a worker's thread names itself by → how people are told."""
+"""The stage that a worker names itself by → how people are told."""
 
 WAITING: Final = "waiting"
 EVALUATING: Final = "evaluating"
@@ -46,17 +46,14 @@ class Running:
 
 
 def stage_of(pid: int) -> str:
-    """Return how far a worker has come, by the names that its threads give themselves.
+    """Return how far a worker has come, by the name that it gives itself.
 
     >>> stage_of(0)
     'evaluating'
     """
-    found = EVALUATING
     with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            with contextlib.suppress(OSError):
-                found = STAGES.get((task / "comm").read_text().strip(), found)
-    return found
+        return STAGES.get(Path(f"/proc/{pid}/comm").read_text().strip(), EVALUATING)
+    return EVALUATING
 
 
 def cpu_of(pid: int) -> float:

@@ -19,6 +19,9 @@ from vetgraph.errors import LimitExceeded
 PATIENCE: Final = 0.1
 """Seconds of evaluation after which a job no longer counts as quick."""
 
+BRISK: Final = 0.02
+"""Seconds within which a job ends that is known to be quick the next time."""
+
 LONG_PATIENCE: Final = 2.0
 """Seconds of evaluation after which a job counts as long."""
 
@@ -43,7 +46,7 @@ class Lane:
     @property
     def share(self) -> int:
         """Places that one client may take: in the lanes where a job stays, some are kept for the others."""
-        return self.places if self.parts else max(1, self.places * 3 // 4)
+        return self.places + self.guests if self.parts else max(1, self.places * 3 // 4)
 
     @property
     def parts(self) -> bool:
@@ -52,8 +55,8 @@ class Lane:
 
     @property
     def guests(self) -> int:
-        """Places that may be taken by what is not known."""
-        return max(1, self.places - 1) if self.parts else self.places
+        """Places for what is not known, beside those for what is."""
+        return self.places if self.parts else 0
 
 
 def lanes(workers: int, most: int | None = None) -> tuple[Lane, ...]:
@@ -170,13 +173,16 @@ class Experience:
 _CONSTANT: Final = re.compile(r"""<[^<>\s]*>|"[^"]*"|'[^']*'|[0-9]+""")
 
 
+Pace = Literal["quick", "fair", "slow"]
+"""How long queries of a shape take: up to ``BRISK``, what the quick lane gives, or longer."""
+
+
 class Shapes:
     """What is remembered of queries that are alike but for their constants, whatever version they read.
 
     It tells where a new query is likely to belong: one that differs from a known runaway by a number only should not
     hold up the quick lane again, and one that differs so from what is always quick should not wait behind what nobody
-    knows. A shape is slow while it has outlasted that lane more often than not, so a moment in which the machine was
-    busy decides nothing.
+    knows. A shape is what most of its queries were, so a moment in which the machine was busy decides nothing.
 
     >>> shapes = Shapes()
     >>> shapes.learn(shape_of("SELECT * { ?s ?p 1 }"), 5.0)
@@ -186,25 +192,29 @@ class Shapes:
     """
 
     def __init__(self) -> None:
-        self._counts: OrderedDict[int, tuple[int, int]] = OrderedDict()
+        self._counts: OrderedDict[int, tuple[int, int, int]] = OrderedDict()
 
     def learn(self, shape: int, seconds: float) -> None:
-        """Remember whether an evaluation was quick; what always is, or is by far, starts anew."""
-        quick, late = self._counts.get(shape, (0, 0))
+        """Remember how long an evaluation took; what is quick by far starts anew."""
+        quick, fair, slow = self._counts.get(shape, (0, 0, 0))
         if seconds > PATIENCE:
-            late += 1
-        elif quick > 2 * late:
-            quick, late = 1, 0
+            slow += 1
+        elif seconds > BRISK:
+            fair += 1
+        elif quick > 2 * (fair + slow):
+            quick, fair, slow = 1, 0, 0
         else:
             quick += 1
-        _remember(self._counts, shape, (quick, late))
+        _remember(self._counts, shape, (quick, fair, slow))
 
-    def told(self, shape: int) -> Literal["quick", "slow"] | None:
+    def told(self, shape: int) -> Pace | None:
         """Return what queries of a shape have been more often than not; None where there were none."""
-        found = self._counts.get(shape)
-        if found is None:
+        if shape not in self._counts:
             return None
-        return "slow" if found[1] > found[0] else "quick"
+        quick, fair, slow = self._counts[shape]
+        if slow > quick + fair:
+            return "slow"
+        return "fair" if fair + slow > quick else "quick"
 
 
 def shape_of(text: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import pyoxigraph as ox
@@ -69,6 +69,13 @@ class StoreSource:
     def labels(self, language: str) -> Find:
         """Return what finds labels of things in a language."""
         return finder(self.store, language)
+
+    def follow(self, deltas: Iterable[Delta]) -> None:
+        """Make changes that have led to a later version, in a store in memory."""
+        for delta in deltas:
+            delta.apply(self.store)
+            if self._lore is not None:
+                self._lore.follow(delta, self.store)
 
     def change(self, job: UpdateJob | StoreJob) -> tuple[dict[str, Any], bytes]:
         """Return what a change is: how much, in which graphs, whether the graph existed; and the net delta's text."""

@@ -1,8 +1,8 @@
 """A lane at work: who waits for it and in which order, and who holds how many of its places.
 
-In the quick lane two queues take turns: runs whose shape is known to be quick, and guests, of which nothing is known
-yet. Guests get fewer places and have to leave sooner where somebody waits, so that a burst of runaways of shapes that
-nobody has seen does not hold up what is known to be quick; they never have to wait for more than their own kind.
+In the quick lane there are two queues, each with places of its own: for runs whose shape is known to be quick, and for
+guests, which are not. Guests have to leave sooner where somebody waits. So a burst of runaways of shapes that nobody
+has seen does not hold up what is known to be quick, and neither kind ever waits for the other.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from typing import Final
 from vetgraph.engine.scheduling import Lane, Turns
 from vetgraph.engine.work import Run
 
-GUEST_PATIENCE: Final = 0.05
-"""Seconds of evaluation after which a guest has to leave the quick lane where others wait for it."""
+CROWDED_PATIENCE: Final = 0.05
+"""Seconds after which a run of which nothing is known has to leave the quick lane where others wait for it."""
+
+READER_PATIENCE: Final = 0.005
+"""The same for one that waits for its reader: it has no use for its place."""
 
 
 class Station:
@@ -25,7 +28,6 @@ class Station:
         self._waiting: tuple[Turns[Run], Turns[Run]] = (Turns(), Turns())
         self._busy = 0
         self._guests = 0
-        self._turn = 0
         self._held: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -35,15 +37,28 @@ class Station:
     def is_open(self, run: Run) -> bool:
         """Whether a run may take a place now, without overtaking any of its kind."""
         guest = self._is_guest(run)
-        return not self._waiting[guest] and self.may(run.caller.client) and self._has_room(guest)
+        return not self._waiting[guest] and self._has_room(guest) and self._has_share(run.caller.client)
 
     def may(self, client: str) -> bool:
-        """Whether there is a place, and a client may take it."""
-        return self._busy < self.lane.places and self._held.get(client, 0) < self.lane.share
+        """Whether there is a place for what is not a guest, and a client may take it."""
+        return self._has_room(0) and self._has_share(client)
 
-    def patience(self, run: Run) -> float:
-        """Return the seconds after which a run that holds a place has to move on."""
-        return GUEST_PATIENCE if run.guest and len(self) else self.lane.patience
+    def has_outstayed(self, run: Run, seconds: float) -> bool:
+        """Whether a run that has held a place for some seconds has to move on.
+
+        That the machine is busy is no fault of the run's: where nobody waits, and where something is known of the run,
+        it is the time for which it has computed that counts.
+        """
+        patience = self.lane.patience
+        crowded = len(self) > 0
+        if crowded and self.lane.parts:
+            if run.answer is not None and run.answer.paused_since:
+                return seconds > READER_PATIENCE
+            if run.pace is None:
+                return seconds > CROWDED_PATIENCE
+        elif crowded:
+            return seconds > patience
+        return seconds > patience and run.cpu() > patience
 
     def push(self, run: Run, *, first: bool = False) -> None:
         """Let a run wait: after others of its client, or before them."""
@@ -51,11 +66,10 @@ class Station:
 
     def pop(self) -> Run | None:
         """Take out who is next; None where nobody may have a place now."""
-        for guest in (self._turn, 1 - self._turn):
+        for guest in (0, 1):
             if self._waiting[guest] and self._has_room(guest):
-                run = self._waiting[guest].pop(self.may)
+                run = self._waiting[guest].pop(self._has_share)
                 if run is not None:
-                    self._turn = 1 - guest
                     return run
         return None
 
@@ -84,7 +98,10 @@ class Station:
             del self._held[client]
 
     def _is_guest(self, run: Run) -> int:
-        return int(self.lane.parts and not run.known)
+        return int(self.lane.parts and run.pace != "quick")
 
     def _has_room(self, guest: int) -> bool:
-        return not guest or self._guests < self.lane.guests
+        return self._guests < self.lane.guests if guest else self._busy - self._guests < self.lane.places
+
+    def _has_share(self, client: str) -> bool:
+        return self._held.get(client, 0) < self.lane.share

@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import lru_cache
 from typing import Any, Final, Protocol, cast
 
-from vetgraph.engine import confinement, frames
+from vetgraph.engine import frames
 from vetgraph.engine.backend import Answer, Caller, End
+from vetgraph.engine.confinement import TURN, take_turns_of
 from vetgraph.engine.nursery import Spawned
 from vetgraph.engine.running import WAITING, Running, cpu_of, memory_of, stage_of
+from vetgraph.engine.scheduling import Pace
 from vetgraph.errors import Cancelled, EngineError, VetgraphError
 
 AHEAD: Final = 1 << 20
@@ -30,7 +32,10 @@ SOFT: Final = 0.03
 
 
 class Source:
-    """Where workers of one version come from. ``released`` is called once the last of them is gone for good."""
+    """Where workers of one version come from. ``released`` is called once the last of them is gone for good.
+
+    Where its workers can follow to the ``next`` source, ``way`` is the job that brings them there.
+    """
 
     def __init__(
         self,
@@ -50,6 +55,8 @@ class Source:
         self.retired = False
         self.used = False
         self.failures = 0
+        self.next: Source | None = None
+        self.way = b""
         self._released = released
 
     def leave(self) -> None:
@@ -192,13 +199,13 @@ class Run:
     """One job under way: what is asked, for whom, how far it is.
 
     ``payload`` is the job as a worker reads it; ``started`` the moment when a worker began with it, 0 before. A job to
-    be done ``once`` is never begun again. One is ``known`` whose shape is known to be quick, and a ``guest`` while it
-    holds a place in the quick lane and is not.
+    be done ``once`` is never begun again. ``pace`` is what is known of others of its shape; it is a ``guest`` while it
+    holds a place in the quick lane and is not known to be quick.
     """
 
     __slots__ = (
-        "answer", "arrived", "caller", "cpu_before", "guest", "head", "keeper", "key", "kind", "known", "lane", "once",
-        "over", "payload", "retried", "sent", "shape", "source", "started", "text", "whole", "worker",
+        "answer", "arrived", "caller", "cpu_before", "guest", "head", "keeper", "key", "kind", "lane", "once",
+        "over", "pace", "payload", "retried", "sent", "shape", "source", "started", "text", "whole", "worker",
     )  # fmt: skip
 
     def __init__(self, keeper: Keeper, source: Source, caller: Caller, kind: str, text: str, payload: bytes) -> None:
@@ -211,7 +218,7 @@ class Run:
         self.key = 0
         self.shape = 0
         self.lane = 0
-        self.known = False
+        self.pace: Pace | None = None
         self.guest = False
         self.once = False
         self.over = False
@@ -261,9 +268,9 @@ class Run:
 
     def cpu(self) -> float:
         """Return the seconds of processor time that the run has used, as far as they were seen."""
-        if self.worker is None:
+        if self.worker is None or self.cpu_before < 0:
             return 0.0
-        return max(0.0, cpu_of(self.worker.pid) - max(0.0, self.cpu_before))
+        return max(0.0, cpu_of(self.worker.pid) - self.cpu_before)
 
     def running(self, now: float, lane: str) -> Running:
         """Return the record of the run."""
@@ -299,6 +306,9 @@ class Worker(asyncio.Protocol):
         self.lane = 0
         self.memory = 0
         self.killed = False
+        self.followed = False
+        self.turn = 0.0
+        self.arrival: asyncio.Future[bool] | None = None
         self._keeper = keeper
         self._splitter = frames.Splitter()
 
@@ -309,22 +319,42 @@ class Worker(asyncio.Protocol):
         """Give the worker a job."""
         self.run = run
         run.worker = self
+        turn = TURN if run.pace == "quick" and not self.lane else 0.0
+        if turn != self.turn:
+            self.turn = turn
+            take_turns_of(turn, self.pid)
         run.started = now = time.monotonic()
         self.served += 1
         self.transport.write(frames.frame(frames.JOB, run.line(now)))
+
+    @property
+    def heading(self) -> Source:
+        """The source that the worker reads, or will read as soon as it has followed."""
+        return self.source.next if self.arrival is not None and self.source.next is not None else self.source
+
+    def follow(self) -> asyncio.Future[bool]:
+        """Have an idle worker follow to the next source; the result says whether it is there.
+
+        Where it is not, it must not be given anything to do any more.
+        """
+        self.arrival = asyncio.get_running_loop().create_future()
+        self.served += 1
+        self.transport.write(frames.frame(frames.JOB, self.source.way))
+        return self.arrival
 
     def kill(self) -> None:
         """End the process; it does no more for its run."""
         self.killed = True
         self.run = None
-        if self.lane:
-            confinement.hurry(self.pid)
         self.spawned.kill()
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         try:
             for kind, payload in self._splitter.feed(data):
+                if self.arrival is not None:
+                    self._arrived(kind == frames.WHOLE)
+                    return
                 if self.run is None:
                     return
                 self._take(self.run, kind, payload)
@@ -335,7 +365,12 @@ class Worker(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         if not self.killed:
             self._keeper.died(self)
+        self._arrived(False)
         self.spawned.release()
+
+    def _arrived(self, there: bool) -> None:
+        if self.arrival is not None and not self.arrival.done():
+            self.arrival.set_result(there)
 
     def _take(self, run: Run, kind: bytes, payload: bytes) -> None:
         if kind == frames.DATA:

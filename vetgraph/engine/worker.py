@@ -1,6 +1,6 @@
 """A worker: a process that does one job at a time, may be killed at any moment, and has no way out.
 
-It reads a job, evaluates it in a thread with a stack that deep nesting does not soon overflow, and sends the answer.
+It reads a job, evaluates it on a stack that deep nesting does not soon overflow, and sends the answer.
 Forked by a zygote it has the data in memory, or opens a version on disk; where there is no fork, it is started as
 ``python -m vetgraph.engine.worker --fd N --path FOLDER``.
 """
@@ -19,10 +19,11 @@ import pyoxigraph as ox
 
 from vetgraph.engine import frames
 from vetgraph.engine.answering import PLAN, Answers, answer
-from vetgraph.engine.confinement import Limits, Stage, confine, follow_parent, limit_memory, on_big_stack
+from vetgraph.engine.confinement import Limits, Stage, confine, follow_parent, keep_threads_small, limit_memory
+from vetgraph.engine.deltas import Delta
 from vetgraph.engine.diagnosis import out_of_memory
 from vetgraph.engine.frames import Channel
-from vetgraph.engine.jobs import FetchJob, Job, QueryJob, StoreJob, UpdateJob, ValidateJob, decoded
+from vetgraph.engine.jobs import FetchJob, FollowJob, Job, QueryJob, StoreJob, UpdateJob, ValidateJob, decoded
 from vetgraph.engine.scratch import copy_of
 from vetgraph.engine.sources import Broken, StoreSource
 from vetgraph.errors import EngineError, StoreDamaged, UnsupportedQuery, VetgraphError
@@ -30,6 +31,16 @@ from vetgraph.versions import hold
 
 LAST: Final = {"last": True}
 """Added to a reply by a worker that ends with it."""
+
+
+WARMING: Final = QueryJob("SELECT * { ?s ?p ?o } LIMIT 1")
+
+
+class _Nowhere(Channel):
+    """A channel for an answer that nobody wants."""
+
+    def __init__(self) -> None:
+        self.send = lambda data, flags=0: None
 
 
 class Source(Answers, Protocol):
@@ -51,6 +62,10 @@ class Worker:
         self._stage = Stage()
         self._stage.set(PLAN)
         try:
+            if isinstance(self._source, StoreSource):
+                # The first query of a process takes five times as long as the second: let nobody wait for that.
+                answer(self._source, WARMING, _Nowhere(), self._stage)
+                self._stage.set(PLAN)
             while (got := self._channel.receive()) is not None and self._serve(decoded(got[1])):
                 self._stage.set(PLAN)
         except (BrokenPipeError, ConnectionError, EOFError):
@@ -64,6 +79,9 @@ class Worker:
         try:
             if isinstance(job, QueryJob):
                 answer(self._source, job, self._channel, self._stage)
+            elif isinstance(job, FollowJob):
+                self._follow(job)
+                last = False
             else:
                 head, data = self._done(job)
                 self.reply({**head, **LAST}, data)
@@ -81,6 +99,13 @@ class Worker:
             traceback.print_exc()
             self._refuse(EngineError("The service failed on this request; its log says more."), last=last)
         return not last
+
+    def _follow(self, job: FollowJob) -> None:
+        """Be at a later version, as nobody else changes this process's data."""
+        if not isinstance(self._source, StoreSource):
+            raise EngineError("This worker has no data that could follow.")
+        self._source.follow([Delta.from_file(path) for path in job.deltas])
+        self.reply({}, b"")
 
     def _done(self, job: Job) -> tuple[Mapping[str, Any], bytes]:
         """Do a job other than a query; return the head of its answer and the data."""
@@ -129,7 +154,7 @@ def work(sock: socket.socket, source: Callable[[], Source], limits: Limits, *, n
     except VetgraphError as error:
         found = Broken(error)
     limit_memory(limits.memory)
-    on_big_stack(Worker(channel, found, limits).serve)
+    Worker(channel, found, limits).serve()
 
 
 def disk_source(path: str) -> Source:
@@ -159,6 +184,7 @@ def main() -> None:
     parser.add_argument("--network", action="store_true")
     options = parser.parse_args()
     follow_parent(os.getppid())
+    keep_threads_small()
     limits = Limits(memory=options.memory)
     with socket.socket(fileno=options.fd) as sock:
         work(sock, lambda: disk_source(options.path), limits, network=options.network)

@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
-import gzip
 import itertools
 import json
 import os
@@ -37,7 +36,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 import pyoxigraph as ox
 
 from vetgraph.engine import frames
-from vetgraph.engine.confinement import Limits, follow_parent, lacking
+from vetgraph.engine.confinement import Limits, follow_parent, keep_threads_small, lacking, take_turns_of
 from vetgraph.engine.deltas import Delta
 from vetgraph.engine.hugepages import gather
 from vetgraph.engine.scratch import scratch_folder
@@ -54,7 +53,7 @@ PACKET: Final = 1 << 16
 _BATCH: Final = 50_000
 """Quads that are loaded between two looks at workers that have ended."""
 
-_REST: Final = 0.2
+_REST: Final = 1.0
 """Seconds without anything to do after which changed data are put in order."""
 
 _FAILED: Final = 70
@@ -145,8 +144,7 @@ class Zygote:
         if self._store is None:
             raise EngineError("There is no version in memory that could advance.")
         store, self._store, self._version = self._store, None, None
-        with gzip.open(message["delta"]) as file:
-            delta = Delta.from_bytes(file.read())
+        delta = Delta.from_file(message["delta"])
         delta.apply(store)
         # A delta is net, and counting a store takes as long as reading it.
         self._triples += len(delta.added) - len(delta.removed)
@@ -299,6 +297,8 @@ def main() -> None:
     parser.add_argument("--fd", type=int, required=True)
     options = parser.parse_args()
     follow_parent(os.getppid())
+    keep_threads_small()
+    take_turns_of(0)
     # The front ends it by closing the socket: what a terminal sends to the whole group is not for a zygote.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=options.fd) as control, contextlib.suppress(ConnectionError):
