@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vetgraph.graphs import canonical
-from vetgraph.vocab import PREFIXES
+from vetgraph.vocab import PREFIXES, SELECTOR
 
 DOCUMENTS = {
     "000": "lu-mobility-fiche-2021",
@@ -121,8 +121,8 @@ def as_turtle(ranges: list[Range], texts: dict[str, SourceText]) -> str:
         lines.append(
             f"{item.name} a vet:Evidence ; oa:hasSource source:{DOCUMENTS[item.document]} ;"
             f' skos:prefLabel "Source {item.document}, characters {item.start}–{item.end}, {where}"@en ;'
-            f" vet:firstLine {first} ; vet:lastLine {last} ; oa:hasSelector {item.name}-selector ."
-            f"{item.name}-selector a oa:TextPositionSelector ; oa:start {item.start} ; oa:end {item.end} ."
+            f" vet:firstLine {first} ; vet:lastLine {last} ; oa:hasSelector {item.name}{SELECTOR} ."
+            f"{item.name}{SELECTOR} a oa:TextPositionSelector ; oa:start {item.start} ; oa:end {item.end} ."
         )
     return canonical("\n".join(lines))
 

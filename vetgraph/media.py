@@ -56,6 +56,11 @@ CSV: Final = _media("text/csv", "csv", "CSV", {"solutions", "boolean"})
 TSV: Final = _media("text/tab-separated-values", "tsv", "TSV", {"solutions", "boolean"})
 HTML: Final = _media("text/html", "html", "HTML", {"page"}, "application/xhtml+xml")
 
+JSON: Final = _media("application/json", "json", "JSON", set())
+LINK_FORMAT: Final = _media("application/link-format", "link", "Link format", set())
+RDF_PATCH: Final = _media("application/rdf-patch", "rdfp", "RDF Patch", set())
+"""What some addresses say in JSON of their own, as links (RFC 6690), or as a change; no format of a graph."""
+
 TABLE: Final = (
     TURTLE,
     JSON_LD,

@@ -18,7 +18,7 @@ import pyoxigraph as ox
 
 from vetgraph.errors import Gone, NotFound
 from vetgraph.store import GraphStore, Version
-from vetgraph.vocab import BASE, DATASET, DCTERMS, HYDRA, LABELS, LICENCE, OWL, PREFIXES, PROV, RDF, RDFS, XSD
+from vetgraph.vocab import BASE, DATASET, DCTERMS, HYDRA, LABELS, LICENCE, OWL, PREFIXES, PROV, RDF, RDFS, SELECTOR, XSD
 
 PAGE_SIZE: Final = 500
 """Most links from other things that one page of a description holds."""
@@ -139,7 +139,7 @@ def _belongs(term: object, node: Node) -> bool:
     """Whether a node exists only as a part of another: blank, or named after it."""
     if isinstance(term, ox.BlankNode):
         return True
-    return isinstance(term, ox.NamedNode) and isinstance(node, ox.NamedNode) and term.value == f"{node.value}-selector"
+    return isinstance(term, ox.NamedNode) and isinstance(node, ox.NamedNode) and term.value == node.value + SELECTOR
 
 
 def refuse_retired(store: GraphStore, iri: str) -> None:

@@ -23,6 +23,9 @@ QUERY: Final = BASE + "query/"
 SCHEME: Final = BASE + "scheme/"
 DATASET: Final = BASE + "dataset"
 
+SELECTOR: Final = "-selector"
+"""What ends the IRI of a selector, which is described with what it belongs to: the IRI before it."""
+
 LICENCE: Final = "https://creativecommons.org/licenses/by/4.0/"
 """Under what the data may be used."""
 

@@ -8,10 +8,9 @@ from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from vetgraph.changes.telling import VERSION, Change, patch
-from vetgraph.vocab import BASE
+from vetgraph.vocab import BASE, LICENCE
 
 NAMESPACE: Final = "http://www.w3.org/2005/Atom"
-LICENCE: Final = "https://creativecommons.org/licenses/by/4.0/"
 NOBODY: Final = "unknown"
 """Who made a change of which nobody noted that: Atom wants a name."""
 

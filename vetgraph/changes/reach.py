@@ -15,10 +15,7 @@ import pyoxigraph as ox
 
 from vetgraph.engine.deltas import Delta
 from vetgraph.store import graph_name
-from vetgraph.vocab import BASE, LABELS
-
-OWNED: Final = ("-selector",)
-"""What ends the IRI of a node that is described with the one whose IRI comes before it."""
+from vetgraph.vocab import BASE, LABELS, SELECTOR
 
 MOST: Final = 100_000
 """IRIs from which on a change is taken to reach everything."""
@@ -40,7 +37,7 @@ def reached(delta: Delta, after: ox.Store, since: Iterable[Delta] = ()) -> set[s
     except OverflowError:
         return None
     found = {node.value for node in reach.nodes if isinstance(node, ox.NamedNode)}
-    found |= {iri.removesuffix(ending) for iri in found for ending in OWNED}
+    found |= {iri.removesuffix(SELECTOR) for iri in found}
     return {iri for iri in (*found, *delta.created, *delta.dropped) if iri.startswith(BASE)}
 
 

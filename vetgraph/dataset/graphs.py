@@ -32,6 +32,10 @@ TITLES: Final = {
 }
 
 
+TERMS: Final = {"ontology": ("ontology", "schemes"), "shapes": ("shapes",)}
+"""Documents that hold all terms of a kind, and the named graphs that they are made of."""
+
+
 def ours(graphs: Iterable[str]) -> list[str]:
     """Return the graphs that have a name of ours, and so a description and files of their own.
 

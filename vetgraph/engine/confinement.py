@@ -194,12 +194,14 @@ _SET_ATTRIBUTES: Final = {"x86_64": 314, "aarch64": 274}.get(platform.machine())
 
 _ATTRIBUTES: Final = struct.Struct("=IIQiIQQQ")
 
+_RESET_ON_FORK: Final = 1
+
 TURN: Final = 0.0003
-"""Seconds of the turns in which the front computes, and workers at what is quick: little is to do, but at once."""
+"""Seconds of turns for who has little to do, but at once."""
 
 
 def take_turns_of(seconds: float, process: int = 0) -> None:
-    """Have a process (0: the calling thread), and what it starts, compute in turns of a length; 0: the usual one.
+    """Have a process (0: the calling thread, but nothing that it starts) compute in turns of a length; 0: the usual one.
 
     Who asks for short turns gets the next one sooner: what wakes up to a millisecond of work does not wait for the end
     of another's turn (Linux 6.12; elsewhere nothing changes). Its share of the processor stays the same.
@@ -208,7 +210,9 @@ def take_turns_of(seconds: float, process: int = 0) -> None:
         return
     with contextlib.suppress(OSError):
         nice = os.getpriority(os.PRIO_PROCESS, process)
-        told = _ATTRIBUTES.pack(_ATTRIBUTES.size, os.SCHED_OTHER, 0, nice, 0, round(seconds * 1e9), 0, 0)
+        # Who has been told not to pass it on can't be told otherwise again: workers, which start nothing, are not.
+        flags = 0 if process else _RESET_ON_FORK
+        told = _ATTRIBUTES.pack(_ATTRIBUTES.size, os.SCHED_OTHER, flags, nice, 0, round(seconds * 1e9), 0, 0)
         _syscall(_SET_ATTRIBUTES, process, told, 0)
 
 

@@ -14,9 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -27,7 +25,8 @@ import pyoxigraph as ox
 
 from vetgraph import media, results
 from vetgraph.dataset import statistics
-from vetgraph.dataset.graphs import ours
+from vetgraph.dataset.graphs import TERMS, ours
+from vetgraph.derived import whole_or_not
 from vetgraph.engine.confinement import follow_parent, renice
 from vetgraph.errors import EngineError, NotFound
 from vetgraph.media import Media
@@ -37,10 +36,7 @@ from vetgraph.vocab import DATASET, GRAPH
 WHOLE: Final = ("dump.trig.gz", "dump.nq.gz")
 """Files with all named graphs."""
 
-BUNDLES: Final[dict[str, tuple[str, ...]]] = {
-    "dump/ontology.ttl": ("ontology", "schemes"),
-    "dump/shapes.ttl": ("shapes",),
-}
+BUNDLES: Final = {f"dump/{name}.ttl": slugs for name, slugs in TERMS.items()}
 """Files for whoever loads terms or rules by themselves, with the graphs in them."""
 
 STATISTICS: Final = "statistics.json"
@@ -157,19 +153,6 @@ def _digest(file: IO[bytes]) -> str:
 def _put(path: Path, text: str) -> None:
     with whole_or_not(path) as part:
         part.write_text(text, "ascii")
-
-
-@contextmanager
-def whole_or_not(path: Path) -> Iterator[Path]:
-    """Give another name under which to write a file, which is there in full at the end, or not at all."""
-    number, name = tempfile.mkstemp(prefix="part-", dir=path.parent)
-    os.close(number)
-    part = Path(name)
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def forget_others(folder: Path) -> None:

@@ -116,7 +116,7 @@ class Elsewhere(Pooled):
                 return
             number = seen.mark.number
             line = {"source": "remote", "path": seen.place.as_json(), "network": True, **self._limits}
-            await self.pool.follow(Source(number, lambda: self._fork(line)))
+            await self.pool.crew.follow(Source(number, lambda: self._fork(line)))
             built = seen.mark.at or datetime.now(UTC)
             self._version = Version(number, built, counts=Counts(seen.place, self.settings.store_trust), kind="remote")
             self._seen, self._problem = seen, ""

@@ -165,7 +165,7 @@ class Embedded(Pooled):
     async def _read(self, version: Version, held: Hold) -> None:
         source = Source(version.number, lambda: self._fork(version.number, held.path), released=held.close)
         self.pool.resize(self._most(version.triples))
-        await self.pool.follow(source, self._way(version))
+        await self.pool.crew.follow(source, self._way(version))
         self._version, self._problem = version, None
 
     async def _fork(self, number: int, path: Path) -> Spawned:
@@ -254,7 +254,7 @@ class Embedded(Pooled):
         if at not in self._old:
             held = hold(self.folder, at)
             source = Source(at, lambda: self._fork(at, held.path), released=held.close, lasting=False)
-            self.pool.prepare(source)
+            self.pool.crew.prepare(source)
             self._old[at] = source
             asyncio.get_running_loop().call_later(LOOKED_BACK, self._forget, at)
         return self._old[at]
@@ -269,7 +269,7 @@ class Embedded(Pooled):
             asyncio.get_running_loop().call_later(LOOKED_BACK, self._forget, at)
         else:
             del self._old[at]
-            self.pool.retire(source)
+            self.pool.crew.retire(source)
 
     # Jobs -------------------------------------------------------------------------------------------------------
 

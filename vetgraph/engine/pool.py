@@ -1,6 +1,7 @@
 """The pool: gives each job a worker in its turn, moves on what takes long, ends what takes too long.
 
-It knows sources of workers, not what they read: see ``embedded`` and ``remote``. Everything that ends a job is told to
+It knows sources of workers, not what they read: see ``embedded`` and ``remote``; who the workers are is its crew's
+business. Everything that ends a job is told to
 whoever waits for it; a job that has sent nothing yet may be ended and begun again without anybody noticing.
 """
 
@@ -8,20 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import math
 import os
 import signal
 import time
-from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final
 
-from vetgraph.engine import confinement
 from vetgraph.engine.backend import Answer, Caller
+from vetgraph.engine.crew import Crew
 from vetgraph.engine.diagnosis import diagnose
-from vetgraph.engine.processors import Processors
 from vetgraph.engine.running import EVALUATING, WAITING, Running, cpu_of, memory_of, stage_of
 from vetgraph.engine.scheduling import PATIENCE, Experience, Shapes, lanes, shape_of
 from vetgraph.engine.stations import Station
@@ -46,15 +44,6 @@ LOOK_AGAIN: Final = 0.005
 GRACE: Final = 0.12
 """Seconds past its deadline in which an answer that has begun may come to a well-formed end."""
 
-SPARE: Final = 1
-"""Workers that are kept ready beyond one for each place in the quick lane."""
-
-RECYCLED: Final = 20_000
-"""Jobs after which a worker is replaced, whatever its memory."""
-
-LOOK: Final = 64
-"""Jobs of a worker between two looks at its memory."""
-
 OVER: Final = 4
 """Answers per place that wait for slow readers or have begun where no place was left, outside all lanes."""
 
@@ -64,20 +53,8 @@ PARKED_AFTER: Final = 0.2
 WORKED: Final = 0.2
 """Part of its time that a query must have been computing to be known for reaching its limit."""
 
-FAILURES: Final = 5
-"""Attempts at making a worker before those who wait for it are told."""
-
-BACKOFF: Final = 5.0
-"""Seconds between two such attempts, at most."""
-
 EARLY: Final = 0.05
 """Seconds within which a worker that was ended from outside had most likely been ended before it got its job."""
-
-REFRESHED: Final = 3.0
-"""Seconds after the last change of versions after which workers that followed make way for ones that share data."""
-
-FOLLOWED: Final = 1.0
-"""Seconds within which a worker has to have followed to another version."""
 
 DEATH: Final = 0.3
 """Seconds to wait for word of how a worker ended."""
@@ -87,8 +64,6 @@ NOUNS: Final = {"query": "query", "update": "update", "store": "change", "valida
 
 CHANGES: Final = ("update", "store")
 """Jobs of those who have a token: they do not wait behind anybody's queries."""
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -112,61 +87,17 @@ class Pool:
     def __init__(self, sizes: Sizes) -> None:
         self.sizes = sizes
         self.reservoir = Reservoir()
-        self.source: Source | None = None
         self.experience = Experience()
         self.shapes = Shapes()
         self._lanes = lanes(sizes.workers)
         self._stations = [Station(lane) for lane in self._lanes]
         self._runs: dict[str, Run] = {}
         self._clients: dict[str, int] = {}
-        self._workers: set[Worker] = set()
-        self._sources: set[Source] = set()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self.crew = Crew(self, self._lanes, sizes.workers, sizes.memory)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._refresh: asyncio.TimerHandle | None = None
-        self._processors = Processors()
         self._over = 0
         self._pace = 0.05
-        self._closed = False
-
-    # Sources ----------------------------------------------------------------------------------------------------
-
-    async def follow(self, source: Source, way: bytes = b"") -> None:
-        """Have new jobs read another source, once it has its first worker.
-
-        ``way`` is the job that brings a worker of the source before to this one; without it new ones are made. Raises
-        EngineError where none can be: jobs go on reading the source before.
-        """
-        self.prepare(source)
-        before = self.source
-        if not (before and way and await self._bring(before, source, way)):
-            source.coming += 1
-            await self._spawn(source)
-        self.source = source
-        if before is not None:
-            self.retire(before)
-        self._provision(source)
-        if self._refresh is not None:
-            self._refresh.cancel()
-        self._refresh = self._loop.call_later(REFRESHED, self._replace_followers)
-
-    def retire(self, source: Source) -> None:
-        """End a source: its idle workers now, the others as they finish; who waits for one gets a newer."""
-        source.retired = True
-        self._sources.discard(source)
-        for worker in list(itertools.chain(*source.idle)):
-            self._part(worker)
-        while source.wanting and self.source is not None and not self.source.retired:
-            run = source.wanting.popleft()
-            run.source = self.source
-            self.source.wanting.append(run)
-        source.leave()
-
-    def prepare(self, source: Source) -> None:
-        """Make a source ready to be handed to :meth:`submit`."""
-        source.idle = tuple([] for _ in self._stations)
-        self._sources.add(source)
 
     def resize(self, most: int | None) -> None:
         """Have no more than some workers at once (None: as many as the lanes want)."""
@@ -185,8 +116,8 @@ class Pool:
         query that has reached a limit lately.
         """
         self._check(caller)
-        target = source or self.source
-        if target is None or self._closed:
+        target = source or self.crew.source
+        if target is None or self.crew.closed:
             raise Unavailable("The service is starting or stopping; ask again in a moment.", retry_after=1)
         run = Run(self, target, caller, kind, text, payload)
         target.used = True
@@ -238,22 +169,14 @@ class Pool:
 
     async def close(self) -> None:
         """End all jobs and all workers."""
-        self._closed = True
+        self.crew.closed = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._refresh is not None:
-            self._refresh.cancel()
         for run in list(self._runs.values()):
             self._detach(run)
             self._forget(run)
             run.fail(Unavailable("The service is stopping; ask again in a moment.", retry_after=5))
-        for worker in list(self._workers):
-            self._dismiss(worker)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for source in list(self._sources):
-            self.retire(source)
+        await self.crew.close()
         # Transports that were aborted say so in the loop's next round.
         await asyncio.sleep(0)
 
@@ -293,29 +216,7 @@ class Pool:
 
     def _place(self, station: Station, run: Run) -> None:
         station.take(run)
-        if run.source.retired and run.source.lasting and self.source is not None:
-            run.source = self.source
-        idle = run.source.idle
-        for number in range(run.lane, -1, -1):
-            # What takes long leaves workers for what is quick: it can wait until a new one is made.
-            if len(idle[number]) > (0 if number == run.lane else self.sizes.workers):
-                # What ends its worker gets the newest, which has not served anybody yet.
-                self._give(idle[number].pop(-1 if run.kind == "query" else 0), run)
-                return
-        run.source.wanting.append(run)
-        self._provision(run.source)
-
-    def _give(self, worker: Worker, run: Run) -> None:
-        if worker.lane < run.lane:
-            self._lower(worker, run.lane)
-        worker.start(run)
-
-    def _lower(self, worker: Worker, lane: int) -> None:
-        """Give a worker the priority of a later lane; it never comes back to an earlier one."""
-        worker.lane = lane
-        confinement.renice(worker.pid, self._stations[lane].lane.nice)
-        self._processors.assign(worker.pid)
-        self._provision(worker.source)
+        self.crew.serve(run)
 
     def _make_room(self, station: Station) -> None:
         """Move on what has outlasted the patience of a lane for which others wait."""
@@ -340,35 +241,27 @@ class Pool:
     def done(self, worker: Worker, run: Run, *, last: bool) -> None:
         """Take note that a worker has brought a run to its end; give both place and worker to who is next."""
         took = time.monotonic() - run.started
-        worker.source.failures = 0
         self._learn(run, worker, took, ended=not run.whole.get("partial"))
         self._pace += (took - self._pace) * 0.02
-        self._processors.note(took, run.started + took)
+        self.crew.note(took, run.started + took)
         self._leave(run)
         self._forget(run)
-        if last or self._is_worn(worker):
-            self._dismiss(worker)
-        elif worker.source.retired:
-            self._part(worker)
-        else:
-            self._rest(worker)
+        self.crew.take_back(worker, last=last)
         self._dispatch(self._stations[run.lane])
-        if worker.lane:
-            self._trim(worker.source, worker.lane)
+        self.crew.trim(worker.source, worker.lane)
 
     def died(self, worker: Worker) -> None:
         """Take note that a worker ended by itself: find out why, tell its caller or try once more."""
         run, words = worker.run, worker.spawned.last_words()
         early = run is not None and time.monotonic() - run.started < EARLY
         worker.run = None
-        self._remove(worker)
+        worker.source.failures += run is None
+        self.crew.remove(worker)
         if run is None:
-            worker.source.failures += 1
-            self._provision(worker.source)
             return
         run.worker = None
         self._leave(run)
-        self._start(self._mourn(worker, run, words, early=early))
+        self.crew.start(self._mourn(worker, run, words, early=early))
 
     async def _mourn(self, worker: Worker, run: Run, words: bytes, *, early: bool) -> None:
         status: int | None = None
@@ -378,7 +271,7 @@ class Pool:
         if self._runs.get(run.caller.id) is not run:
             return
         again = not run.once and (early or not run.retried)
-        if again and run.answer is None and _is_no_fault(status) and not self._closed:
+        if again and run.answer is None and _is_no_fault(status) and not self.crew.closed:
             run.retried, run.started = run.retried or not early, 0.0
             self._enter(run, first=True)
             return
@@ -390,104 +283,11 @@ class Pool:
         self._forget(run)
         run.fail(error)
 
-    def _rest(self, worker: Worker, *, new: bool = False) -> None:
-        """Give a worker without a job to who wants one, else let it wait; a new one, not yet warm, after others."""
-        wanting = worker.source.wanting
-        run = min((run for run in wanting if run.lane >= worker.lane), key=lambda run: run.lane, default=None)
-        if run is None:
-            idle = worker.source.idle[worker.lane]
-            idle.insert(0 if new else len(idle), worker)
-        else:
-            wanting.remove(run)
-            self._give(worker, run)
-
-    def _trim(self, source: Source, lane: int) -> None:
-        """Keep one idle worker of low priority, not more: each may hold pages of its own."""
-        while len(source.idle[lane]) > 1:
-            self._dismiss(source.idle[lane][0])
-
-    def _is_worn(self, worker: Worker) -> bool:
-        """Whether a worker has done enough, or holds more memory than it should."""
-        if worker.served % LOOK and not worker.lane:
-            return False
-        memory = memory_of(worker.pid)
-        worker.memory = worker.memory or memory
-        return worker.served >= RECYCLED or memory - worker.memory > self.sizes.memory // 4
-
-    async def _bring(self, before: Source, source: Source, way: bytes) -> bool:
-        """Have idle workers follow to another source; return whether the first of them is there.
-
-        One of them stays for what is asked meanwhile, and follows afterwards.
-        """
-        before.next, before.way = source, way
-        leaving = [worker for worker in before.idle[0][1:] if _follows(worker)]
-        bringing = {self._start(self._follow(worker)) for worker in leaving}
-        while bringing:
-            done, bringing = await asyncio.wait(bringing, return_when=asyncio.FIRST_COMPLETED)
-            if any(task.result() for task in done):
-                return True
-        return False
-
-    def _follow(self, worker: Worker) -> Coroutine[Any, Any, bool]:
-        """Have an idle worker follow to the next source, and end it where it does not; return whether it is there."""
-        if worker in worker.source.idle[0]:
-            worker.source.idle[0].remove(worker)
-        return self._following(worker, worker.follow())
-
-    async def _following(self, worker: Worker, arrival: asyncio.Future[bool]) -> bool:
-        before, source = worker.source, worker.source.next
-        assert source is not None
-        there = False
-        with contextlib.suppress(TimeoutError):
-            there = await asyncio.wait_for(arrival, FOLLOWED)
-        worker.arrival = None
-        if worker not in self._workers:
-            return False
-        if not there or source.retired or self._closed:
-            self._dismiss(worker)
-            return False
-        worker.source, worker.followed = source, True
-        source.alive += 1
-        before.alive -= 1
-        before.leave()
-        self._rest(worker)
-        return True
-
-    def _replace_followers(self) -> None:
-        """End idle workers that have data of their own by now, one at a time: new ones share their source's."""
-        found = self.source and next((worker for worker in self.source.idle[0] if worker.followed), None)
-        if found and not self._closed:
-            self._dismiss(found)
-            self._refresh = self._loop.call_later(TICK, self._replace_followers)
-
-    def _part(self, worker: Worker) -> None:
-        """Have an idle worker of a source that has ended follow to the current one, or end it."""
-        source = worker.source
-        if source.next is None or source.next is not self.source or worker.lane or not _follows(worker):
-            self._dismiss(worker)
-        else:
-            self._start(self._follow(worker))
-
-    def _dismiss(self, worker: Worker) -> None:
-        """End a worker that has nothing to do, or whose job is not wanted."""
-        if not worker.killed:
-            worker.kill()
-            self._remove(worker)
-
-    def _remove(self, worker: Worker) -> None:
-        self._workers.discard(worker)
-        source = worker.source
-        source.alive -= 1
-        if worker in source.idle[worker.lane]:
-            source.idle[worker.lane].remove(worker)
-        source.leave()
-        self._provision(source)
-
     def _detach(self, run: Run) -> None:
         """Take a run from its worker, its place, or its turn; the worker ends."""
         worker, run.worker = run.worker, None
         if worker is not None:
-            self._dismiss(worker)
+            self.crew.dismiss(worker)
             self._leave(run)
         elif run in run.source.wanting:
             run.source.wanting.remove(run)
@@ -504,58 +304,12 @@ class Pool:
         else:
             del self._clients[client]
 
-    def _provision(self, source: Source) -> None:
-        """Have as many workers made as are wanted and are not coming yet."""
-        if self._closed:
-            return
-        wanted = len(source.wanting)
-        if source is self.source:
-            quick = sum(1 for worker in self._workers if worker.heading is source and not worker.lane)
-            wanted = max(wanted, 2 * self.sizes.workers + SPARE - quick)
-        for _ in range(wanted - source.coming):
-            source.coming += 1
-            self._start(self._spawning(source))
-
-    async def _spawning(self, source: Source) -> None:
-        """Have one worker made; after failures a little later, and after some of them those who wait are told."""
-        if source.failures:
-            await asyncio.sleep(min(BACKOFF, 0.02 * 2**source.failures))
-        try:
-            await self._spawn(source)
-        except (VetgraphError, OSError) as problem:
-            source.failures += 1
-            error = problem if isinstance(problem, VetgraphError) else EngineError(f"No worker can be made: {problem}.")
-            log.error("no worker could be made: %s", error.detail)
-            if source.failures >= FAILURES:
-                for run in list(source.wanting):
-                    self.abandon(run, error)
-            source.leave()
-            self._provision(source)
-
-    async def _spawn(self, source: Source) -> None:
-        """Have one worker made, and give it to who wants it. Raises what the source raises."""
-        try:
-            spawned = await source.fork()
-            worker = Worker(self, source, spawned)
-            await self._loop.create_unix_connection(lambda: worker, sock=spawned.socket)
-        finally:
-            source.coming -= 1
-        source.alive += 1
-        self._workers.add(worker)
-        if self._closed or (source.retired and not source.wanting):
-            self._dismiss(worker)
-        else:
-            self._rest(worker, new=True)
-
     # Time -------------------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
         """Look at everything under way: what is late ends, what takes long moves on."""
         now = time.monotonic()
-        if self._processors.look(now):
-            for worker in self._workers:
-                if worker.lane:
-                    self._processors.assign(worker.pid)
+        self.crew.spread(now)
         for run in list(self._runs.values()):
             if now >= run.caller.deadline:
                 self._late(run, now)
@@ -563,7 +317,7 @@ class Pool:
                 if run.cpu_before < 0:
                     run.cpu_before = cpu_of(run.worker.pid)
                 self._look(run, now)
-        self._timer = self._loop.call_later(TICK, self._tick) if self._runs and not self._closed else None
+        self._timer = self._loop.call_later(TICK, self._tick) if self._runs and not self.crew.closed else None
 
     def _look(self, run: Run, now: float) -> None:
         """Move on a run that has outlasted its lane; take one whose reader is slow out of all lanes."""
@@ -580,7 +334,7 @@ class Pool:
         here, there = self._stations[run.lane], self._stations[run.lane + 1]
         assert run.worker is not None
         if run.worker.lane <= run.lane:
-            self._lower(run.worker, run.lane + 1)
+            self.crew.lower(run.worker, run.lane + 1)
         if there.may(run.caller.client) or run.kind in CHANGES:
             here.leave(run)
             run.lane += 1
@@ -629,7 +383,7 @@ class Pool:
         run.over = True
         self._over += 1
         if run.worker is not None and run.worker.lane < len(self._stations) - 1:
-            self._lower(run.worker, len(self._stations) - 1)
+            self.crew.lower(run.worker, len(self._stations) - 1)
         self._dispatch(here)
 
     def _late(self, run: Run, now: float) -> None:
@@ -669,17 +423,6 @@ class Pool:
             return WAITING
         stage = stage_of(run.worker.pid)
         return EVALUATING if stage == WAITING else stage
-
-    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-
-def _follows(worker: Worker) -> bool:
-    """Whether a worker has the data in its own memory, so that it can be brought to a later version."""
-    return worker.spawned.number is not None
 
 
 def _is_no_fault(status: int | None) -> bool:

@@ -127,7 +127,7 @@ class Pooled:
             return job
         if self._networked is None:
             self._networked = Source(0, self._fork_outside, lasting=False)
-            self.pool.prepare(self._networked)
+            self.pool.crew.prepare(self._networked)
         run = self.pool.submit("fetch", job.text, encoded(wish), caller, self._networked)
         _, head, data = await self.collected(run)
         return federation.granted(job, head, data)

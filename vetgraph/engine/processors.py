@@ -1,7 +1,9 @@
-"""Processors: what takes long keeps off one of them while somebody asks what is quick.
+"""Processors: who may use which, and in turns of what length, while both quick and long jobs are done.
 
-A lower priority does not do alone: a process that wakes up waits for what another one does in the kernel, and shares
-caches with it. Where nobody is quick, or nothing takes long, all processors are for all.
+What takes long keeps off one of them then. A lower priority does not do alone: a process that wakes up waits for what
+another one does in the kernel, and shares caches with it. What is quick asks for short turns, so that it gets them
+sooner; short turns cost some throughput, so that they are not the rule. Where nobody is quick, or nothing takes long,
+all processors are for all.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import os
 from collections import deque
 from typing import Final
 
+from vetgraph.engine.confinement import TURN
 from vetgraph.engine.scheduling import BRISK
 
 ENOUGH: Final = 5
@@ -24,7 +27,7 @@ KEPT: Final = 4
 
 
 class Processors:
-    """Which processors are for jobs that take long: all, or but some where there were quick jobs of late."""
+    """Which processors are for jobs that take long, and the turns (seconds) of what is quick; 0 for the usual ones."""
 
     def __init__(self) -> None:
         found = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
@@ -32,17 +35,19 @@ class Processors:
         self._all, self._rest = frozenset(found), frozenset(found[kept:])
         self._quick: deque[float] = deque(maxlen=ENOUGH)
         self.for_long = self._all
+        self.turn = 0.0
 
     def note(self, seconds: float, now: float) -> None:
         """Take note that a job took a time (seconds) and ended now, by the monotonic clock."""
         if seconds < BRISK:
             self._quick.append(now)
 
-    def look(self, now: float) -> bool:
-        """Return whether other processors than before are for jobs that take long."""
-        before = self.for_long
-        self.for_long = self._rest if len(self._quick) == ENOUGH and now - self._quick[0] < LATE else self._all
-        return self.for_long is not before
+    def look(self, now: float, *, long: bool) -> bool:
+        """Decide anew, given whether there are long jobs; return whether that changes anything."""
+        before = self.turn
+        mixed = long and len(self._quick) == ENOUGH and now - self._quick[0] < LATE
+        self.for_long, self.turn = (self._rest, TURN) if mixed else (self._all, 0.0)
+        return self.turn != before
 
     def assign(self, process: int) -> None:
         """Have a job that takes long, in a process with one thread, use these processors only."""

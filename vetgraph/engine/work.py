@@ -12,7 +12,6 @@ from typing import Any, Final, Protocol, cast
 
 from vetgraph.engine import frames
 from vetgraph.engine.backend import Answer, Caller, End
-from vetgraph.engine.confinement import TURN, take_turns_of
 from vetgraph.engine.nursery import Spawned
 from vetgraph.engine.running import WAITING, Running, cpu_of, memory_of, stage_of
 from vetgraph.engine.scheduling import Pace
@@ -319,10 +318,6 @@ class Worker(asyncio.Protocol):
         """Give the worker a job."""
         self.run = run
         run.worker = self
-        turn = TURN if run.pace == "quick" and not self.lane else 0.0
-        if turn != self.turn:
-            self.turn = turn
-            take_turns_of(turn, self.pid)
         run.started = now = time.monotonic()
         self.served += 1
         self.transport.write(frames.frame(frames.JOB, run.line(now)))

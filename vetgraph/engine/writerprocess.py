@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from vetgraph.engine import frames
-from vetgraph.engine.confinement import take_turns_of
 from vetgraph.engine.failpoints import reach
 from vetgraph.engine.retention import KEEP
 from vetgraph.engine.writer import Delta, Intent, Overtaken, Writer
@@ -132,7 +131,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--keep", type=int, default=KEEP)
     parser.add_argument("--wait", type=float, default=10.0)
     told = parser.parse_args(arguments)
-    take_turns_of(0)
     # Ctrl+C goes to the whole group; what is under way is finished, and the front's end of the socket says when to go.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)

@@ -36,7 +36,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 import pyoxigraph as ox
 
 from vetgraph.engine import frames
-from vetgraph.engine.confinement import Limits, follow_parent, keep_threads_small, lacking, take_turns_of
+from vetgraph.engine.confinement import Limits, follow_parent, keep_threads_small, lacking
 from vetgraph.engine.deltas import Delta
 from vetgraph.engine.hugepages import gather
 from vetgraph.engine.scratch import scratch_folder
@@ -298,7 +298,6 @@ def main() -> None:
     options = parser.parse_args()
     follow_parent(os.getppid())
     keep_threads_small()
-    take_turns_of(0)
     # The front ends it by closing the socket: what a terminal sends to the whole group is not for a zygote.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=options.fd) as control, contextlib.suppress(ConnectionError):

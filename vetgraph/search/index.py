@@ -14,18 +14,16 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import os
 import sqlite3
-import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar, Final
 
 from filelock import FileLock
 
+from vetgraph.derived import folder_in, whole_or_not
 from vetgraph.errors import VetgraphError
 from vetgraph.search.harvest import LOOKED_AT, ROLES, Thing, fingerprint, harvest
 from vetgraph.search.words import fold
@@ -120,7 +118,7 @@ def _close(connections: list[sqlite3.Connection]) -> None:
 
 
 def _found_or_made(store: GraphStore, folder: Path | None) -> Path:
-    kept, version = _folder(folder), store.version
+    kept, version = folder_in(folder, "search"), store.version
     pointer = _pointer(kept, version)
     if (path := _pointed_at(pointer)) is not None:
         return path
@@ -164,40 +162,16 @@ def _made(store: GraphStore, pointer: Path, layout: Layout | None) -> Path:
     # The pointer comes first: a file that no pointer names may be removed by whoever tidies up.
     _point(pointer, path)
     if not path.is_file():
-        _write(path, lambda aside: build(aside, things))
+        with whole_or_not(path) as part:
+            build(part, things)
     if layout is not None:
         _tidy(kept, layout, store.version)
     return path
 
 
 def _point(pointer: Path, path: Path) -> None:
-    _write(pointer, lambda aside: aside.write_text(path.name, "ascii"))
-
-
-def _folder(folder: Path | None) -> Path:
-    """Return where indexes lie: in the store's folder where we may write there."""
-    if folder is not None and folder.is_dir() and os.access(folder, os.W_OK):
-        own = folder / "search"
-        with contextlib.suppress(OSError):
-            own.mkdir(exist_ok=True)
-            if os.access(own, os.W_OK):
-                return own
-    return Path(_temporary().name)
-
-
-@lru_cache(1)
-def _temporary() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="vetgraph-search-")
-
-
-def _write(path: Path, make: Callable[[Path], object]) -> None:
-    """Make a file under another name and put it in its place when it is whole."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        make(aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with whole_or_not(pointer) as part:
+        part.write_text(path.name, "ascii")
 
 
 def _tidy(kept: Path, layout: Layout, version: Version) -> None:

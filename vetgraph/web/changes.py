@@ -9,18 +9,17 @@ from urllib.parse import urlencode
 import pyoxigraph as ox
 from flask import Blueprint, Response, request
 
-from vetgraph import media, results
+from vetgraph import media
 from vetgraph.changes import Past, index_of, telling
 from vetgraph.changes.atom import feed
 from vetgraph.changes.telling import TOLD, VERSION, Change, Node
 from vetgraph.engine.history import Entry
 from vetgraph.errors import BadParameter, NotFound
-from vetgraph.media import Media
-from vetgraph.turtle import turtle
+from vetgraph.media import JSON, RDF_PATCH, Media
 from vetgraph.versions import Version
-from vetgraph.web import resources
+from vetgraph.web import resources, wishes
 from vetgraph.web.memento import moment_of
-from vetgraph.web.negotiation import IMMUTABLE, PAST, cacheable, conditional, kept, respond, root_url, wished
+from vetgraph.web.negotiation import IMMUTABLE, PAST, cacheable, conditional, kept, respond, root_url
 from vetgraph.web.state import Service, service
 
 blueprint = Blueprint("changes", __name__)
@@ -31,9 +30,7 @@ PAGE: Final = 50
 MOST: Final = 1000
 """Changes that one answer to ``since=`` tells, at most."""
 
-JSON: Final = Media("application/json", "json", "JSON", frozenset())
 ATOM: Final = Media("application/atom+xml", "atom", "Atom", frozenset())
-PATCH: Final = Media("application/rdf-patch", "rdfp", "RDF Patch", frozenset())
 GRAPH: Final = media.carrying("graph")
 
 
@@ -46,8 +43,7 @@ def _vary() -> str:
 
 
 def _written(triples: list[ox.Triple], choice: Media, modified: Version | None = None) -> Response:
-    people = choice in (media.TURTLE, media.TRIG)
-    body = turtle(triples).encode() if people else results.write_quads(triples, choice)
+    body = resources.written(triples, choice)
     return cacheable(respond(body, choice.header), vary=_vary(), modified=modified)
 
 
@@ -57,7 +53,7 @@ def _written(triples: list[ox.Triple], choice: Media, modified: Version | None =
 @blueprint.get("/changes")
 def since() -> Response:
     """List the changes after a version or a time, the oldest first; without either, from the beginning."""
-    choice = wished((JSON, *GRAPH))
+    choice = wishes.form((JSON, *GRAPH))
     past = service().known_past()
     start, limit = _start(past), _limit()
     found = past.after(start, limit)
@@ -104,9 +100,9 @@ def _limit() -> int:
 @blueprint.get("/changes/<int:number>")
 def one(number: int) -> Response:
     """Answer with the change that made a version: as JSON, RDF, or an RDF patch with all of its triples."""
-    choice = wished((JSON, *GRAPH, PATCH))
+    choice = wishes.form((JSON, *GRAPH, RDF_PATCH))
     entry = _entry(service().known_past(), number)
-    if choice is PATCH:
+    if choice is RDF_PATCH:
         return _patch(entry)
     change = _change(entry, TOLD)
     if choice is JSON:
@@ -129,7 +125,7 @@ def _patch(entry: Entry) -> Response:
     change = _change(entry, most=1 << 60)
     if change.step.delta is None:
         raise NotFound(f"There is no patch for version {change.number}. {change.note}")
-    response = Response(telling.patch(change), content_type=PATCH.type)
+    response = Response(telling.patch(change), content_type=RDF_PATCH.type)
     response.set_etag(f"v{change.number}-{entry.version.built.timestamp():.0f}-patch")
     response.last_modified = entry.version.built
     kept(response, vary=_vary()).headers["Cache-Control"] = PAST
@@ -174,7 +170,7 @@ def atom() -> Response:
     addresses = {
         entry.version.number: (
             f"{root}/doc/version/{entry.version.number}",
-            f"{root}/changes/{entry.version.number}?format={PATCH.suffix}",
+            f"{root}/changes/{entry.version.number}?format={RDF_PATCH.suffix}",
         )
         for entry in found
     }
@@ -189,7 +185,7 @@ def atom() -> Response:
 @blueprint.get("/ldes")
 def stream() -> Response:
     """Answer with the first page of the event stream, which leads to all others."""
-    choice = wished(GRAPH)
+    choice = wishes.form(GRAPH)
     address = f"{root_url()}/ldes"
     starts = service().known_past().starts(PAGE)
     leads = [Node(f"{address}/{page}", telling.stamp(built)) for page, built in starts]
@@ -199,7 +195,7 @@ def stream() -> Response:
 @blueprint.get("/ldes/<int:page>")
 def fragment(page: int) -> Response:
     """Answer with a page of the event stream; one that is full never changes again."""
-    choice = wished(GRAPH)
+    choice = wishes.form(GRAPH)
     past = service().known_past()
     newest = past.newest
     if page < 1 or (page - 1) * PAGE > newest:

@@ -7,7 +7,7 @@ from functools import lru_cache
 import pyoxigraph as ox
 from flask import Blueprint, Response
 
-from vetgraph import graphs, media, results
+from vetgraph import media, results
 from vetgraph.dataset import catalogue
 from vetgraph.dataset.catalogue import Catalogue, Distribution
 from vetgraph.dataset.graphs import ours
@@ -46,12 +46,7 @@ def catalog() -> Response:
     choice = wishes.form(media.carrying("graph"))
     files = [_measured(file) for file in dumps().files()]
     found = catalogue.catalogue_description(_given(files))
-    return cacheable(respond(_written(found, choice), choice.header))
-
-
-def _written(triples: list[ox.Triple], choice: Media) -> bytes:
-    """Return triples in a format, Turtle in the form that people read."""
-    return graphs.turtle(triples).encode("utf-8") if choice is media.TURTLE else results.write_quads(triples, choice)
+    return cacheable(respond(resources.written(found, choice), choice.header))
 
 
 def versions() -> list[Version]:

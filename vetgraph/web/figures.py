@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import threading
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from vetgraph.dataset import statistics
 from vetgraph.dataset.statistics import Statistics
+from vetgraph.derived import folder_in
 from vetgraph.engine.dumping import STATISTICS, Dumps, forget_others, write, write_apart
 from vetgraph.store import GraphStore
 from vetgraph.versions import Layout
@@ -87,14 +85,4 @@ def mark(store: GraphStore) -> str:
 def _folder() -> Path:
     """Return the folder for what is made: the store's own, where we may write there."""
     settings = service().settings
-    folder = settings.store / "dumps"
-    if not settings.endpoint and settings.store.is_dir() and os.access(settings.store, os.W_OK):
-        folder.mkdir(exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    return Path(_temporary().name)
-
-
-@lru_cache(1)
-def _temporary() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="vetgraph-dumps-")
+    return folder_in(None if settings.endpoint else settings.store, "dumps")

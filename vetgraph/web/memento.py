@@ -24,16 +24,15 @@ from werkzeug.http import http_date
 from vetgraph import media
 from vetgraph.changes import Past, index_of
 from vetgraph.errors import BadParameter, NotFound, RequestError, VetgraphError
-from vetgraph.media import Media
+from vetgraph.media import JSON, LINK_FORMAT, Media
 from vetgraph.versions import Version
 from vetgraph.vocab import BASE
-from vetgraph.web.negotiation import cacheable, kept, respond, root_url, settle, wished
+from vetgraph.web import wishes
+from vetgraph.web.negotiation import cacheable, kept, respond, root_url, settle
 from vetgraph.web.state import CHOSEN, looks_back, service
 
 blueprint = Blueprint("memento", __name__)
 
-LINK_FORMAT: Final = Media("application/link-format", "link", "Link format", frozenset())
-JSON: Final = Media("application/json", "json", "JSON", frozenset())
 
 TIMELESS: Final = frozenset(
     (
@@ -343,7 +342,7 @@ def timegate(rest: str) -> Response:
 @blueprint.get("/timemap/<path:rest>")
 def timemap(rest: str) -> Response:
     """List the versions of an address that can be read, as links (RFC 7089 section 5) or JSON."""
-    choice = wished((LINK_FORMAT, JSON))
+    choice = wishes.form((LINK_FORMAT, JSON))
     target, past = _asked(rest)
     there = target.mementos(past)
     if not there:

@@ -9,7 +9,7 @@ from typing import Final
 
 from flask import Response, request
 
-from vetgraph.errors import BadParameter, NotAcceptable, PreconditionFailed
+from vetgraph.errors import NotAcceptable, PreconditionFailed
 from vetgraph.media import Media
 from vetgraph.versions import Version
 from vetgraph.web import accept, headers, texts
@@ -35,21 +35,6 @@ def accepted(choices: tuple[Media, ...]) -> Media:
         f"None of the media types in Accept can be had here; available are {names}.",
         available=[choice.type for choice in choices],
     )
-
-
-def wished(choices: tuple[Media, ...]) -> Media:
-    """Return the choice that ``format=`` names by suffix or media type, else the one that Accept prefers.
-
-    Raises BadParameter and NotAcceptable, which list what there is.
-    """
-    name = request.args.get("format", "")
-    if not name:
-        return accepted(choices)
-    for choice in choices:
-        if name.lower() in (choice.suffix, choice.type):
-            return choice
-    known = ", ".join(choice.suffix for choice in choices)
-    raise BadParameter(f"format is {name!r}; there are {known}.", parameter="format")
 
 
 def prefers(media: Media, others: tuple[Media, ...]) -> bool:

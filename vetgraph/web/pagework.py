@@ -31,7 +31,7 @@ from a2wsgi.wsgi import build_environ
 from flask import Flask
 
 from vetgraph.engine import frames
-from vetgraph.engine.confinement import limit_memory, take_turns_of
+from vetgraph.engine.confinement import limit_memory
 from vetgraph.engine.frames import Channel
 from vetgraph.errors import Cancelled, EngineError
 from vetgraph.settings import from_env
@@ -199,7 +199,6 @@ def main() -> None:
     options = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(SIGNAL, signal.SIG_IGN)
-    take_turns_of(0)
     os.nice(NICE)
     be_frugal()
     sys.unraisablehook = _quiet

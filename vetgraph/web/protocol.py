@@ -32,9 +32,6 @@ UPDATE: Final = "application/sparql-update"
 QUERY_GRAPHS: Final = ("default-graph-uri", "named-graph-uri")
 UPDATE_GRAPHS: Final = ("using-graph-uri", "using-named-graph-uri")
 
-FORMAT_NAMES: Final = {"turtle": "ttl", "n3": "ttl", "json-ld": "jsonld", "rdf+xml": "rdf", "n-triples": "nt"}
-"""Names beside suffixes and media types under which clients such as SPARQLWrapper ask for formats."""
-
 MOST_PARAMETERS: Final = 1000
 LONGEST_REASON: Final = 500
 _REMEMBERED: Final = 512
@@ -223,7 +220,7 @@ def wished_media(parameters: Parameters, accept: str) -> Mapping[str, str | None
     name = _one(parameters, "format").lower()
     if not name:
         return wished
-    choice = media.by_suffix(FORMAT_NAMES.get(name, name)) or media.by_type(name)
+    choice = media.called(name)
     if choice is None:
         known = ", ".join(kind.suffix for kind in media.TABLE)
         raise BadParameter(f"format is {name!r}; there are {known}.", parameter="format")

@@ -16,7 +16,7 @@ from flask import Blueprint, Response, render_template, request
 
 from vetgraph import __version__
 from vetgraph.errors import BadParameter, NotFound
-from vetgraph.media import HTML
+from vetgraph.media import HTML, JSON
 from vetgraph.search import Hit, Index, Wish, find, look_up
 from vetgraph.search.queries import (
     BATCH,
@@ -34,7 +34,7 @@ from vetgraph.store import Term
 from vetgraph.vocab import BASE, DCTERMS, LANGUAGES, OWL, RDF, RDFS, SKOS, VET, XSD
 from vetgraph.web import headers, reading, texts
 from vetgraph.web.negotiation import cacheable, respond, root_url
-from vetgraph.web.search import JSON, index, name_of
+from vetgraph.web.search import index, name_of
 from vetgraph.web.state import service
 
 blueprint = Blueprint("reconcile", __name__, url_prefix="/reconcile")

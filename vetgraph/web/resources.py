@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from urllib.parse import quote, urlencode
 from weakref import WeakKeyDictionary
@@ -12,6 +12,7 @@ from flask import Blueprint, Response, redirect, request
 from flask.blueprints import BlueprintSetupState
 
 from vetgraph import jsonld, media, resources, results, turtle
+from vetgraph.dataset.graphs import TERMS
 from vetgraph.errors import Gone, NotFound, VetgraphError
 from vetgraph.media import HTML, JSON_LD, Media
 from vetgraph.resources import Description
@@ -20,12 +21,12 @@ from vetgraph.vocab import BASE, GRAPH, LICENCE, OWL, path_of
 from vetgraph.web import links, pages, signposting, wishes
 from vetgraph.web.negotiation import cacheable, respond, root_url
 from vetgraph.web.outlines import outline_page
+from vetgraph.web.signposting import FORMATS
 from vetgraph.web.state import Service, service
 
 blueprint = Blueprint("resources", __name__)
 
 GRAPH_FORMATS: Final = media.carrying("graph")
-FORMATS: Final = (HTML, *GRAPH_FORMATS)
 
 Describer = Callable[[Service, str], list[ox.Triple] | None]
 """Says what is known of an IRI beyond what the store holds; None at once where that is nothing."""
@@ -179,11 +180,18 @@ def _split(path: str) -> tuple[str, Media | None]:
     return stem, choice
 
 
+def written(triples: Iterable[ox.Triple], choice: Media, ahead: Sequence[str] = ()) -> bytes:
+    """Return triples in a format, Turtle in the form that people read; what is ``ahead`` comes first there."""
+    if choice in (media.TURTLE, media.TRIG):
+        return turtle.turtle(triples, ahead).encode("utf-8")
+    return results.write_quads(triples, choice)
+
+
 def write(description: Description, choice: Media, profile: str | None = None) -> bytes:
     """Return a description in a format for machines; the named graphs that say it where the format has them."""
     ahead = (description.iri, description.document)
     if choice is media.TURTLE:
-        return turtle.turtle(description.triples, ahead).encode("utf-8")
+        return written(description.triples, choice, ahead)
     if choice is media.TRIG:
         return turtle.trig(description.quads, ahead).encode("utf-8")
     if choice is JSON_LD:
@@ -212,9 +220,6 @@ def _page_links(it: Description) -> list[str]:
 
 # -- ontology and shapes ------------------------------------------------------------------------------
 
-BUNDLES: Final = {"ontology": ("ontology", "schemes"), "shapes": ("shapes",)}
-"""Documents that hold all terms of a kind, and the named graphs that they are made of."""
-
 _WRITTEN: Final[WeakKeyDictionary[GraphStore, dict[tuple[str, Media], bytes]]] = WeakKeyDictionary()
 """Bundles of a version as they were written: some thousand triples each."""
 
@@ -233,24 +238,23 @@ def bundle(name: str, suffix: str | None = None) -> Response:
         return cacheable(respond(pages.bundle_page(name), HTML.header), vary=_vary(HTML, explicit))
     response = respond(_bundle(service().store, name, choice), choice.header)
     response.headers["Link"] = ", ".join(_bundle_links(name))
-    filled = service().filled(*(GRAPH + slug for slug in BUNDLES[name]))
+    filled = service().filled(*(GRAPH + slug for slug in TERMS[name]))
     return cacheable(response, vary="" if explicit else "Accept", modified=filled)
 
 
 def _bundle(store: GraphStore, name: str, choice: Media) -> bytes:
     """Return all that is said in the graphs of a bundle, written once for each version."""
-    written = _WRITTEN.setdefault(store, {})
-    if (name, choice) not in written:
-        quads = [quad for slug in BUNDLES[name] for quad in store.dump(GRAPH + slug)]
+    bundles = _WRITTEN.setdefault(store, {})
+    if (name, choice) not in bundles:
+        quads = [quad for slug in TERMS[name] for quad in store.dump(GRAPH + slug)]
         triples = list(dict.fromkeys(quad.triple for quad in quads))
-        if choice is media.TURTLE:
-            body = turtle.turtle(triples, (BASE + name,)).encode()
-        elif choice is media.TRIG:
-            body = turtle.trig(quads, (BASE + name,)).encode()
+        if choice is media.TRIG:
+            bundles[name, choice] = turtle.trig(quads, (BASE + name,)).encode()
+        elif choice is media.N_QUADS:
+            bundles[name, choice] = results.write_quads(quads, choice)
         else:
-            body = results.write_quads(quads if choice is media.N_QUADS else triples, choice)
-        written[name, choice] = body
-    return written[name, choice]
+            bundles[name, choice] = written(triples, choice, (BASE + name,))
+    return bundles[name, choice]
 
 
 def _bundle_links(name: str) -> list[str]:

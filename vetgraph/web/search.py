@@ -10,7 +10,6 @@ from flask import Blueprint, Response, render_template, request
 
 from vetgraph import media
 from vetgraph.errors import BadParameter
-from vetgraph.media import Media
 from vetgraph.search import FACETS, Hit, Index, Label, Page, Wish, find
 from vetgraph.search.finding import LONGEST
 from vetgraph.search.queries import iri_of
@@ -18,13 +17,12 @@ from vetgraph.search.words import fold
 from vetgraph.vocab import LABELS as PREDICATES
 from vetgraph.vocab import LANGUAGES, shorten
 from vetgraph.web import links, reading, texts, wishes
-from vetgraph.web.negotiation import accepted, cacheable, respond
+from vetgraph.web.negotiation import cacheable, respond
 from vetgraph.web.state import service
 
 blueprint = Blueprint("search", __name__)
 
-JSON: Final = Media("application/json", "json", "JSON", frozenset())
-FORMATS: Final = (media.HTML, JSON)
+FORMATS: Final = (media.HTML, media.JSON)
 
 PER_PAGE: Final = 20
 MOST: Final = 100
@@ -60,30 +58,17 @@ class Choice:
 @blueprint.get("/search")
 def search() -> Response:
     """Answer with the things whose labels have the words that are asked for."""
-    choice = _format()
+    choice = wishes.form(FORMATS)
     text = request.args.get("q", "").strip()[:LONGEST]
     wish, number = _wish(), wishes.page()
     found = find(index(), text, wish)
-    if choice is JSON:
+    if choice is media.JSON:
         body = json.dumps(_described(text, found, wish, number), ensure_ascii=False, indent=1)
-        response = respond(body + "\n", JSON.header)
+        response = respond(body + "\n", media.JSON.header)
     else:
         response = respond(_page(text, found, wish, number), media.HTML.header)
     named = "format" in request.args
     return cacheable(response, vary="Accept-Language" if named else "Accept, Accept-Language")
-
-
-def _format() -> Media:
-    """Return the format that ``format=`` or Accept asks for. Raises BadParameter, NotAcceptable."""
-    name = request.args.get("format", "")
-    if not name:
-        return accepted(FORMATS)
-    for choice in FORMATS:
-        if name in (choice.suffix, choice.type):
-            return choice
-    raise BadParameter(
-        f"format is {name!r}; there are html and json.", parameter="format", available=[one.type for one in FORMATS]
-    )
 
 
 def _wish() -> Wish:

@@ -12,7 +12,7 @@ from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import Server
 
-from vetgraph.engine.confinement import TURN, follow_parent, take_turns_of
+from vetgraph.engine.confinement import follow_parent
 
 TARGET: Final = "vetgraph.web.asgi:app"
 
@@ -49,7 +49,6 @@ def run(host: str, port: int) -> None:
 def _front(parent: int) -> Any:
     """Return the application, in the front's process: which ends with its parent, and its workers with it."""
     follow_parent(parent)
-    take_turns_of(TURN)
     from vetgraph.web.asgi import app
 
     return app

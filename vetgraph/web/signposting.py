@@ -12,13 +12,13 @@ from typing import Final
 from urllib.parse import quote
 
 from vetgraph import media, schemaorg
+from vetgraph.dataset.describing import PUBLISHER
 from vetgraph.jsonld.model import model
 from vetgraph.jsonld.schemas import MEDIA as SCHEMA
 from vetgraph.media import HTML, Media
-from vetgraph.vocab import BASE, DATASET, LICENCE
+from vetgraph.vocab import DATASET, LICENCE
 from vetgraph.web.negotiation import root_url
 
-AUTHOR: Final = BASE + "id/vetgraph-project"
 LINKSETS: Final = {"json": "application/linkset+json", "txt": "application/linkset"}
 """Suffix → media type of a link set (RFC 9264 section 4)."""
 
@@ -66,7 +66,7 @@ def site_links(address: str, kind: str) -> list[str]:
     told = (
         Link(address, "canonical", address),
         Link(address, "license", LICENCE),
-        Link(address, "author", AUTHOR),
+        Link(address, "author", PUBLISHER),
         Link(address, "type", schemaorg.NAMESPACE + kind),
         Link(address, "collection", f"{root_url()}/about", HTML.type),
     )
@@ -83,7 +83,7 @@ def of_page(iri: str, address: str, types: Iterable[str], formats: Iterable[Medi
         yield Link(address, "describedby", f"{address}.{kind.suffix}", kind.type)
     yield Link(address, "item", f"{address}.{ITEM.suffix}", ITEM.type)
     yield Link(address, "license", LICENCE)
-    yield Link(address, "author", AUTHOR)
+    yield Link(address, "author", PUBLISHER)
     yield Link(address, "type", ABOUT_PAGE)
     types = list(types)
     yield Link(address, "type", schemaorg.NAMESPACE + schemaorg.type_of(types))
@@ -107,7 +107,7 @@ def of_dataset(address: str, items: Iterable[tuple[str, str]]) -> Iterator[Link]
     for target, type_ in items:
         yield Link(address, "item", target, type_)
     yield Link(address, "license", LICENCE)
-    yield Link(address, "author", AUTHOR)
+    yield Link(address, "author", PUBLISHER)
     yield Link(address, "type", ABOUT_PAGE)
     yield Link(address, "type", schemaorg.NAMESPACE + "Dataset")
 

@@ -26,11 +26,12 @@ def form(choices: tuple[Media, ...], suffix: Media | None = None) -> Media:
     name = request.args.get("format", "")
     if not name:
         return accept.plainest(request.headers.get("Accept", ""), choices, accepted(choices))
-    choice = media.called(name)
-    if choice not in choices or choice is None:
-        known = ", ".join(kind.suffix for kind in choices)
-        raise BadParameter(f"format is {name!r}; there are {known}.", parameter="format")
-    return choice
+    called = media.called(name)
+    for choice in choices:
+        if choice is called or name.lower() in (choice.suffix, choice.type):
+            return choice
+    known = ", ".join(kind.suffix for kind in choices)
+    raise BadParameter(f"format is {name!r}; there are {known}.", parameter="format")
 
 
 def profile() -> str | None:
