@@ -201,7 +201,7 @@ TURN: Final = 0.0003
 
 
 def take_turns_of(seconds: float, process: int = 0) -> None:
-    """Have a process (0: the calling thread, but nothing that it starts) compute in turns of a length; 0: the usual one.
+    """Have a process (0: the calling thread, not what it starts) compute in turns of a length; 0: the usual one.
 
     Who asks for short turns gets the next one sooner: what wakes up to a millisecond of work does not wait for the end
     of another's turn (Linux 6.12; elsewhere nothing changes). Its share of the processor stays the same.
