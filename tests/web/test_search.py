@@ -282,7 +282,7 @@ def test_a_broken_file_is_no_index(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_to_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Whoever runs this as root may write anywhere, so the system's answer is put into its mouth.
-    monkeypatch.setattr("vetgraph.search.index.os.access", lambda path, mode: False)
+    monkeypatch.setattr("vetgraph.derived.os.access", lambda path, mode: False)
     assert find(Index.of(made(), tmp_path), "sample").total == 1
     assert list(tmp_path.iterdir()) == []
 
