@@ -156,8 +156,8 @@ def test_good_clients_are_not_shut_out(report: Report) -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason="on two processors a look-up's p99 is 4 ms in quiet and 0.3 to 0.8 s under attack: ending workers and "
-    "forking new ones takes turns in one process",
+    reason="on two processors, which the clients use as well, a look-up's p99 is 4 ms in quiet and 20 to 70 ms under "
+    "attack: what is left is mostly waiting for a processor",
 )
 def test_good_clients_hardly_notice(report: Report) -> None:
     assert report["ratio"] < 2

@@ -33,11 +33,14 @@ from flask import Flask
 from vetgraph.engine import frames
 from vetgraph.engine.confinement import limit_memory
 from vetgraph.engine.frames import Channel
-from vetgraph.errors import Cancelled, EngineError
+from vetgraph.errors import Cancelled, EngineError, VetgraphError
 from vetgraph.settings import from_env
 from vetgraph.web import create_app
 from vetgraph.web.memory import be_frugal
 from vetgraph.web.state import state_of
+
+WARMED: Final = 2_000_000
+"""Triples up to which a page is made before the first is asked for."""
 
 NICE: Final = 5
 """What a process of pages gives way by: queries go first, where processors are scarce."""
@@ -181,9 +184,13 @@ def _last() -> dict[str, Any]:
 
 
 def _warm(app: Flask) -> None:
-    """Make what all pages need, before somebody waits for it. Whatever comes of it, requests will tell."""
-    with contextlib.suppress(NotHere):
-        app.test_client().get("/countries", headers={"Accept": "text/html"})
+    """Make what all pages need, before somebody waits for it. Whatever comes of it, requests will tell.
+
+    Of much data a page takes so long that this process would be taken for one that can't start.
+    """
+    with contextlib.suppress(NotHere, VetgraphError):
+        if state_of(app).current.version.triples <= WARMED:
+            app.test_client().get("/countries", headers={"Accept": "text/html"})
 
 
 def _quiet(unraisable: Any) -> None:
