@@ -172,8 +172,8 @@ def test_programs_started_with_a_big_stack_have_it_and_nobody_else() -> None:
 def test_other_threads_of_a_worker_are_small() -> None:
     found = tried("""
         import json, threading
-        from vetgraph.engine.confinement import limit_memory
-        limit_memory(1 << 30)
+        from vetgraph.engine.confinement import Limits, confine
+        confine(Limits(), network=False)
         print(json.dumps(threading.stack_size()))
     """)
     assert found == 256 << 10

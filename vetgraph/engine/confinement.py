@@ -117,6 +117,7 @@ def confine(limits: Limits, *, network: bool) -> None:
 
     To be called by the only thread, before foreign work and before other threads are started.
     """
+    threading.stack_size(SMALL_STACK)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _limit_files(limits.files)
     if limits.nice:
@@ -154,7 +155,6 @@ def keep_threads_small() -> None:
 
 def limit_memory(extra: int) -> None:
     """Let this process grow by ``extra`` bytes of address space beside its data and its stack."""
-    threading.stack_size(SMALL_STACK)
     with contextlib.suppress(OSError, ValueError):
         limit = _address_space() + extra + STACK + _SLACK
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -128,21 +128,20 @@ class Zygote:
         self._store, self._version, self._lore = None, None, None
         # A thread's memory is apart from the main thread's. Workers, who are forked with the latter only, so take
         # theirs in one piece, and not in the gaps between data that they would have to copy for it.
-        with ThreadPoolExecutor(1) as thread:
-            store, self._lore = thread.submit(self._read, str(message["path"])).result()
+        with _stream_of(str(message["path"])) as stream, ThreadPoolExecutor(1) as thread:
+            store, self._lore = thread.submit(self._read, stream).result()
         self._triples = len(store)
         return self._now_at(store, int(message["version"]))
 
-    def _read(self, path: str) -> tuple[ox.Store, Lore | None]:
-        with _stream_of(path) as stream:
-            graphs = json.loads(stream.readline() or b"[]")
-            store = ox.Store()
-            parser = ox.parse(stream, ox.RdfFormat.N_QUADS)
-            for first in parser:
-                store.bulk_extend(itertools.chain((first,), itertools.islice(parser, _BATCH)))
-                self._reap_all()
-            for name in graphs:
-                store.add_graph(ox.NamedNode(name))
+    def _read(self, stream: IO[bytes]) -> tuple[ox.Store, Lore | None]:
+        graphs = json.loads(stream.readline() or b"[]")
+        store = ox.Store()
+        parser = ox.parse(stream, ox.RdfFormat.N_QUADS)
+        for first in parser:
+            store.bulk_extend(itertools.chain((first,), itertools.islice(parser, _BATCH)))
+            self._reap_all()
+        for name in graphs:
+            store.add_graph(ox.NamedNode(name))
         return store, _lore_of(store)
 
     def _advance(self, message: Mapping[str, Any]) -> Reply:
