@@ -30,7 +30,7 @@ _USUAL_STACK: Final = 2 << 20
 _THREAD_ATTRIBUTES: Final = 128
 """Bytes that hold a pthread_attr_t of any C library: it is 56 or 64."""
 
-SMALL_STACK: Final = 256 << 10
+_SMALL_STACK: Final = 256 << 10
 """Bytes of stack of any other thread of a worker."""
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -117,7 +117,7 @@ def confine(limits: Limits, *, network: bool) -> None:
 
     To be called by the only thread, before foreign work and before other threads are started.
     """
-    threading.stack_size(SMALL_STACK)
+    threading.stack_size(_SMALL_STACK)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _limit_files(limits.files)
     if limits.nice:

@@ -129,7 +129,7 @@ class Crew:
         idle = run.source.idle
         for number in range(run.lane, -1, -1):
             # What takes long leaves workers for what is quick: it can wait until a new one is made.
-            if len(idle[number]) > (0 if number == run.lane else self._quick):
+            if len(idle[number]) > (self._quick if run.lane and not number else 0):
                 # What ends its worker gets the newest, which has not served anybody yet.
                 self._give(idle[number].pop(-1 if run.kind == "query" else 0), run)
                 return
@@ -139,6 +139,8 @@ class Crew:
     def lower(self, worker: Worker, lane: int) -> None:
         """Give a worker the priority of a later lane; it never comes back to an earlier one."""
         worker.lane = lane
+        # First: asking for turns gives back the ordinary kind of scheduling.
+        self._hasten(worker, 0.0)
         confinement.renice(worker.pid, self._niceness[lane])
         self._processors.assign(worker.pid)
         self._provision(worker.source)
@@ -197,7 +199,11 @@ class Crew:
         if worker.lane < run.lane:
             self.lower(worker, run.lane)
         worker.start(run)
-        turn = self._processors.turn if run.pace == "quick" and not worker.lane else 0.0
+        if not worker.lane:
+            self._hasten(worker, self._processors.turn if run.pace == "quick" else 0.0)
+
+    def _hasten(self, worker: Worker, turn: float) -> None:
+        """Have a worker compute in turns of a length (seconds; 0: the usual one)."""
         if turn != worker.turn:
             worker.turn = turn
             confinement.take_turns_of(turn, worker.pid)

@@ -149,6 +149,8 @@ class Zygote:
         if self._socket is None or self.lost.done():
             raise EngineError("The process that makes workers is gone.")
         reply: asyncio.Future[tuple[dict[str, Any], list[int]]] = asyncio.get_running_loop().create_future()
+        # Where the caller has given up, nobody looks at what became of it.
+        reply.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._replies.append(reply)
         self._socket.send(json.dumps(message).encode())
         # A caller that gives up must not take the reply away from the order of replies.

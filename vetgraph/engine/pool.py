@@ -1,8 +1,8 @@
 """The pool: gives each job a worker in its turn, moves on what takes long, ends what takes too long.
 
 It knows sources of workers, not what they read: see ``embedded`` and ``remote``; who the workers are is its crew's
-business. Everything that ends a job is told to
-whoever waits for it; a job that has sent nothing yet may be ended and begun again without anybody noticing.
+business. Everything that ends a job is told to whoever waits for it; a job that has sent nothing yet may be ended and
+begun again without anybody noticing.
 """
 
 from __future__ import annotations

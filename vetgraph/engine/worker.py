@@ -8,6 +8,7 @@ Forked by a zygote it has the data in memory, or opens a version on disk; where 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import socket
 import traceback
@@ -62,14 +63,21 @@ class Worker:
         self._stage = Stage()
         self._stage.set(PLAN)
         try:
-            if isinstance(self._source, StoreSource):
-                # The first query of a process takes five times as long as the second: let nobody wait for that.
-                answer(self._source, WARMING, _Nowhere(), self._stage)
-                self._stage.set(PLAN)
+            self._warm(self._stage)
             while (got := self._channel.receive()) is not None and self._serve(decoded(got[1])):
                 self._stage.set(PLAN)
         except (BrokenPipeError, ConnectionError, EOFError):
             return  # the front is gone, or wants no more
+
+    def _warm(self, stage: Stage) -> None:
+        """Answer a query for nobody: a process's first takes five times as long as its second.
+
+        Where the data can't be read, whoever asks is told.
+        """
+        with contextlib.suppress(Exception):
+            if isinstance(self._source, StoreSource):
+                answer(self._source, WARMING, _Nowhere(), stage)
+        stage.set(PLAN)
 
     def _serve(self, job: Job) -> bool:
         """Do a job; return whether this process can do another one."""
