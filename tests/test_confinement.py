@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import platform
 import resource
 import socket
-import struct
 import subprocess
 import sys
 import textwrap
@@ -190,30 +188,6 @@ def test_a_process_is_given_another_priority(nice: int, policy: int) -> None:
         process.kill()
         process.wait()
     confinement.renice(process.pid, nice)
-
-
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="asks the kernel by a number of x86-64")
-def test_a_process_is_given_short_turns_and_the_usual_ones_again() -> None:
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    try:
-        usual = turn_of(process.pid)
-        confinement.take_turns_of(0.0004, process.pid)
-        if turn_of(process.pid) == usual:
-            pytest.skip("the kernel is older than 6.12 and knows no turns")
-        assert turn_of(process.pid) == 400_000
-        confinement.take_turns_of(0, process.pid)
-        assert turn_of(process.pid) == usual
-    finally:
-        process.kill()
-        process.wait()
-    confinement.take_turns_of(0.0004, process.pid)
-
-
-def turn_of(process: int) -> int:
-    """The nanoseconds that a process computes in a turn, by sched_getattr(2)."""
-    found = ctypes.create_string_buffer(48)
-    assert ctypes.CDLL(None).syscall(315, process, found, len(found), 0) == 0
-    return int(struct.unpack("=IIQiIQQQ", found.raw)[5])
 
 
 def test_a_process_ends_with_its_parent() -> None:

@@ -16,6 +16,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import cache
 from itertools import count
 from typing import Any
 from urllib.parse import quote
@@ -193,15 +194,19 @@ async def send_garbage(attack: Attack, chance: random.Random, source: str) -> No
     await asyncio.sleep(0.1)
 
 
+@cache
+def _heavy_body() -> bytes:
+    """Return what is just below what is read: everything in it is wrong, so that judging and telling it takes long."""
+    things = (f"<urn:{n}> a vet:LegalAct ; vet:actDate 'x{n}' .\n" for n in range(30_000))
+    return ("@prefix vet: <https://w3id.org/vetgraph/ontology#> .\n" + "".join(things)).encode()
+
+
 def _garbage(chance: random.Random) -> tuple[str, bytes]:
     dice = chance.random()
     if dice < 0.5:
         return "garbage", chance.choice([*MALFORMED, chance.randbytes(2000)])
     if dice < 0.6:
-        # Just below what is read: everything in it is wrong, so that judging and telling it takes long.
-        things = (f"<urn:{n}> a vet:LegalAct ; vet:actDate 'x{n}' .\n" for n in range(30_000))
-        body = ("@prefix vet: <https://w3id.org/vetgraph/ontology#> .\n" + "".join(things)).encode()
-        return "heavy body", request("POST", "/validate", "*/*", "Content-Type: text/turtle", body=body)
+        return "heavy body", request("POST", "/validate", "*/*", "Content-Type: text/turtle", body=_heavy_body())
     path, kind = chance.choice(
         [
             ("/sparql", FORM),

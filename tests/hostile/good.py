@@ -24,9 +24,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from turns import take_turns_of
 from wire import Cut, Wire, query_path, request
-
-from vetgraph.engine.confinement import TURN, take_turns_of
 
 CLIENTS = 13
 PACES = {"lookup": 20.0, "page": 0.5}
@@ -34,6 +33,8 @@ PACES = {"lookup": 20.0, "page": 0.5}
 REPEATED_SHARE = 1 / 3
 """Look-ups that have been asked before, which the service may know by heart."""
 RESULTS = "application/sparql-results+json"
+TURN = 0.0003
+"""Seconds of the driver's turns on a processor."""
 
 Record = tuple[float, float, str, str | None, float]
 _CHANGING = re.compile(rb"[Vv]ersion \d+|<time [^>]*>[^<]*</time>|fresh=\d+")

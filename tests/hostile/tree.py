@@ -99,12 +99,21 @@ def _name(pid: int) -> str:
 
 
 def _handles(pid: int) -> Iterator[str]:
+    """Yield what each handle of a process is for; a store or a version that it has open counts once.
+
+    Of how many files a store consists is its own affair, and changes with what is written.
+    """
+    stores = set()
     for entry in _entries(PROC / str(pid) / "fd"):
         try:
-            target = str(entry.readlink())
+            target = entry.readlink()
         except OSError:
             continue
-        yield target.partition(":")[0] if not target.startswith("/") else target.rpartition("/")[2]
+        if target.suffix == ".sst":
+            stores.add(target.parent)
+        else:
+            yield target.name if target.is_absolute() else str(target).partition(":")[0]
+    yield from ("store" for _ in stores)
 
 
 def _threads(pid: int) -> int:

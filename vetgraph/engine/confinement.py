@@ -188,34 +188,6 @@ class Stage:
             os.write(self._file, name)
 
 
-_syscall: Final = ctypes.CDLL(None).syscall
-_SET_ATTRIBUTES: Final = {"x86_64": 314, "aarch64": 274}.get(platform.machine()) if sys.platform == "linux" else None
-"""The number of sched_setattr, for which older C libraries have no function."""
-
-_ATTRIBUTES: Final = struct.Struct("=IIQiIQQQ")
-
-_RESET_ON_FORK: Final = 1
-
-TURN: Final = 0.0003
-"""Seconds of turns for who has little to do, but at once."""
-
-
-def take_turns_of(seconds: float, process: int = 0) -> None:
-    """Have a process (0: the calling thread, not what it starts) compute in turns of a length; 0: the usual one.
-
-    Who asks for short turns gets the next one sooner: what wakes up to a millisecond of work does not wait for the end
-    of another's turn (Linux 6.12; elsewhere nothing changes). Its share of the processor stays the same.
-    """
-    if _SET_ATTRIBUTES is None:
-        return
-    with contextlib.suppress(OSError):
-        nice = os.getpriority(os.PRIO_PROCESS, process)
-        # Who has been told not to pass it on can't be told otherwise again: workers, which start nothing, are not.
-        flags = 0 if process else _RESET_ON_FORK
-        told = _ATTRIBUTES.pack(_ATTRIBUTES.size, os.SCHED_OTHER, flags, nice, 0, round(seconds * 1e9), 0, 0)
-        _syscall(_SET_ATTRIBUTES, process, told, 0)
-
-
 IDLE: Final = 19
 """Niceness of what runs only where nothing else wants the processor."""
 

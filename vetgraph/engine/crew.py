@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+from collections import deque
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
@@ -96,10 +97,11 @@ class Crew:
         self._sources.discard(source)
         for worker in list(itertools.chain(*source.idle)):
             self._part(worker)
-        while source.wanting and self.source is not None and not self.source.retired:
-            run = source.wanting.popleft()
-            run.source = self.source
-            self.source.wanting.append(run)
+        if self.source is not None and not self.source.retired:
+            waiting, source.wanting = source.wanting, deque()
+            for run in waiting:
+                run.source = self.source
+                self.serve(run)
         source.leave()
 
     def prepare(self, source: Source) -> None:
@@ -128,8 +130,7 @@ class Crew:
             run.source = self.source
         idle = run.source.idle
         for number in range(run.lane, -1, -1):
-            # What takes long leaves workers for what is quick: it can wait until a new one is made.
-            if len(idle[number]) > (self._quick if run.lane and not number else 0):
+            if len(idle[number]) > self._kept(run, number):
                 # What ends its worker gets the newest, which has not served anybody yet.
                 self._give(idle[number].pop(-1 if run.kind == "query" else 0), run)
                 return
@@ -139,10 +140,8 @@ class Crew:
     def lower(self, worker: Worker, lane: int) -> None:
         """Give a worker the priority of a later lane; it never comes back to an earlier one."""
         worker.lane = lane
-        # First: asking for turns gives back the ordinary kind of scheduling.
-        self._hasten(worker, 0.0)
         confinement.renice(worker.pid, self._niceness[lane])
-        self._processors.assign(worker.pid)
+        self._put(worker, quick=False)
         self._provision(worker.source)
 
     def take_back(self, worker: Worker, *, last: bool) -> None:
@@ -180,13 +179,12 @@ class Crew:
         """Take note of how long a job took that ended now."""
         self._processors.note(seconds, now)
 
-    def spread(self, now: float) -> None:
-        """Have long and quick jobs keep out of each other's way where there are both."""
-        long = [worker for worker in self._workers if worker.lane]
-        if self._processors.look(now, long=any(worker.run for worker in long)):
-            confinement.take_turns_of(self._processors.turn)
-            for worker in long:
-                self._processors.assign(worker.pid)
+    def spread(self, now: float) -> bool:
+        """Have quick jobs and others keep out of each other's way where there are both; return whether they do."""
+        if self._processors.look(now, long=any(worker.run and worker.lane for worker in self._workers)):
+            for worker in self._workers:
+                self._put(worker, quick=worker.run is not None and _is_quick(worker.run))
+        return self._processors.apart
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Do something in the background, until it ends or all do."""
@@ -198,23 +196,29 @@ class Crew:
     def _give(self, worker: Worker, run: Run) -> None:
         if worker.lane < run.lane:
             self.lower(worker, run.lane)
+        self._put(worker, quick=_is_quick(run))
         worker.start(run)
-        if not worker.lane:
-            self._hasten(worker, self._processors.turn if run.pace == "quick" else 0.0)
 
-    def _hasten(self, worker: Worker, turn: float) -> None:
-        """Have a worker compute in turns of a length (seconds; 0: the usual one)."""
-        if turn != worker.turn:
-            worker.turn = turn
-            confinement.take_turns_of(turn, worker.pid)
+    def _put(self, worker: Worker, *, quick: bool) -> None:
+        """Have a worker compute where those are who do what is quick, or where the others are."""
+        aside = self._processors.apart and not quick
+        if aside != worker.aside:
+            worker.aside = aside
+            self._processors.assign(worker.pid, aside=aside)
+
+    def _kept(self, run: Run, lane: int) -> int:
+        """Return how many idle workers of a lane a run has to leave for what is quick, until new ones are made."""
+        return 0 if lane or _is_quick(run) or run.source is not self.source else self._quick
 
     def _rest(self, worker: Worker, *, new: bool = False) -> None:
         """Give a worker without a job to who wants one, else let it wait; a new one, not yet warm, after others."""
-        wanting = worker.source.wanting
-        run = min((run for run in wanting if run.lane >= worker.lane), key=lambda run: run.lane, default=None)
+        wanting, idle = worker.source.wanting, worker.source.idle[worker.lane]
+        may = (run for run in wanting if run.lane >= worker.lane and len(idle) >= self._kept(run, worker.lane))
+        run = min(may, key=lambda run: (run.lane, not _is_quick(run)), default=None)
         if run is None:
-            idle = worker.source.idle[worker.lane]
             idle.insert(0 if new else len(idle), worker)
+            if wanting:
+                self._provision(worker.source)
         else:
             wanting.remove(run)
             self._give(worker, run)
@@ -232,10 +236,11 @@ class Crew:
     async def _bring(self, before: Source, source: Source, way: bytes) -> bool:
         """Have idle workers follow to another source; return whether the first of them is there.
 
-        One of them stays for what is asked meanwhile, and follows afterwards.
+        Some of them stay for what is asked meanwhile, and follow afterwards.
         """
         before.next, before.way = source, way
-        leaving = [worker for worker in before.idle[0][1:] if _has_data(worker)]
+        idle = before.idle[0]
+        leaving = [worker for worker in idle[min(self._quick, (len(idle) + 1) // 2) :] if _has_data(worker)]
         bringing = {self.start(self._follow(worker)) for worker in leaving}
         while bringing:
             done, bringing = await asyncio.wait(bringing, return_when=asyncio.FIRST_COMPLETED)
@@ -328,6 +333,11 @@ class Crew:
             self.dismiss(worker)
         else:
             self._rest(worker, new=True)
+
+
+def _is_quick(run: Run) -> bool:
+    """Whether a run is known to be quick, and was not found out to be otherwise."""
+    return run.lane == 0 and run.pace == "quick"
 
 
 def _has_data(worker: Worker) -> bool:

@@ -28,6 +28,7 @@ from vetgraph.dataset import statistics
 from vetgraph.dataset.graphs import TERMS, ours
 from vetgraph.derived import whole_or_not
 from vetgraph.engine.confinement import follow_parent, renice
+from vetgraph.engine.processors import BACKGROUND
 from vetgraph.errors import EngineError, NotFound
 from vetgraph.media import Media
 from vetgraph.store import GraphStore, open_store
@@ -201,7 +202,9 @@ def write_apart(home: Path, number: int, folder: Path, wanted: Sequence[str]) ->
     command = [sys.executable, "-m", "vetgraph.engine.dumping", str(home), str(number), str(folder)]
     # Our own module, folders of ours, a number, and names of graphs that the version has, quoted.
     command += [quote(name, safe="") for name in wanted]
-    if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode:  # noqa: S603
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:  # noqa: S603
+        BACKGROUND.add(process)
+    if process.returncode:
         raise EngineError(f"The files of version {number} could not be written; the log says more.")
 
 

@@ -27,6 +27,7 @@ from typing import Any, Final, Protocol
 
 from vetgraph.engine.confinement import big_stack
 from vetgraph.engine.frames import error_of
+from vetgraph.engine.processors import BACKGROUND
 from vetgraph.errors import EngineError
 
 PACKET: Final = 1 << 16
@@ -137,6 +138,7 @@ class Zygote:
             # Our own module and a number: nothing of a request gets into this command.
             with big_stack():
                 self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)  # noqa: S603
+            BACKGROUND.add(self._process)
         ours.setblocking(False)
         self._socket = ours
         asyncio.get_running_loop().add_reader(ours.fileno(), self._readable)

@@ -309,7 +309,7 @@ class Pool:
     def _tick(self) -> None:
         """Look at everything under way: what is late ends, what takes long moves on."""
         now = time.monotonic()
-        self.crew.spread(now)
+        apart = self.crew.spread(now)
         for run in list(self._runs.values()):
             if now >= run.caller.deadline:
                 self._late(run, now)
@@ -317,7 +317,8 @@ class Pool:
                 if run.cpu_before < 0:
                     run.cpu_before = cpu_of(run.worker.pid)
                 self._look(run, now)
-        self._timer = self._loop.call_later(TICK, self._tick) if self._runs and not self.crew.closed else None
+        wanted = (self._runs or apart) and not self.crew.closed
+        self._timer = self._loop.call_later(TICK, self._tick) if wanted else None
 
     def _look(self, run: Run, now: float) -> None:
         """Move on a run that has outlasted its lane; take one whose reader is slow out of all lanes."""

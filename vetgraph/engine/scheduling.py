@@ -70,7 +70,7 @@ def lanes(workers: int, most: int | None = None) -> tuple[Lane, ...]:
     rest = 4 * workers if most is None else min(4 * workers, max(2, most - workers - 1))
     return (
         Lane("quick", PATIENCE, workers, 0),
-        Lane("middle", LONG_PATIENCE, rest - rest // 2, 10),
+        Lane("middle", LONG_PATIENCE, rest - rest // 2, 15),
         Lane("long", math.inf, rest // 2, IDLE),
     )
 

@@ -306,7 +306,7 @@ class Worker(asyncio.Protocol):
         self.memory = 0
         self.killed = False
         self.followed = False
-        self.turn = 0.0
+        self.aside: bool | None = None
         self.arrival: asyncio.Future[bool] | None = None
         self._keeper = keeper
         self._splitter = frames.Splitter()

@@ -20,6 +20,7 @@ from typing import Any, Final, cast
 
 from vetgraph.engine import frames
 from vetgraph.engine.history import Intent
+from vetgraph.engine.processors import BACKGROUND
 from vetgraph.engine.retention import KEEP
 from vetgraph.engine.writer import Overtaken
 from vetgraph.errors import EngineError
@@ -129,6 +130,7 @@ class Link(asyncio.Protocol):
         with theirs:
             # Short-lived or idle, and it must outlive a front that is killed: it ends by itself when its socket closes.
             process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL)  # noqa: S603
+            BACKGROUND.add(process)
         make: Callable[[], Link] = lambda: cls(process)  # noqa: E731
         _, link = await asyncio.get_running_loop().create_connection(make, sock=ours)
         return link

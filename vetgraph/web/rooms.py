@@ -20,6 +20,7 @@ from typing import Any, Final, cast
 from vetgraph.engine import frames
 from vetgraph.engine.frames import Frame, Splitter
 from vetgraph.engine.nursery import can_fork
+from vetgraph.engine.processors import BACKGROUND
 from vetgraph.errors import Busy, Cancelled, EngineError, LimitExceeded
 from vetgraph.settings import Settings
 from vetgraph.web.doors import Door
@@ -91,6 +92,7 @@ class Room(asyncio.Protocol):
             command = [sys.executable, "-c", PROGRAM, "--fd", str(theirs.fileno()), str(os.getpid())]
             # Our own program and two numbers: nothing of a request gets into this command.
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)  # noqa: S603
+            BACKGROUND.add(self._process)
         ours.setblocking(False)
         await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
         async with asyncio.timeout(OPENING):
