@@ -115,7 +115,7 @@ class Visit:
 
     def faults(self, axe: Any) -> list[str]:
         """The serious and critical faults that axe finds, each with the place of its first node."""
-        found = axe.run(self.page).response["violations"]
+        found = axe.run(self.page, options={"resultTypes": ["violations"]}).response["violations"]
         return [
             f"{one['id']} ({one['impact']}): {one['help']}: {one['nodes'][0]['target']} {one['nodes'][0]['html'][:160]}"
             for one in found
