@@ -90,5 +90,9 @@ def test_a_guest_keeps_aside_and_what_is_quick_does_not(process: subprocess.Pope
         crew.serve(run_of(source, "quick"))
         assert os.sched_getaffinity(process.pid) == everything
         assert [worker.aside for worker in workers] == [None, False, True]
+        # An answer that its reader holds up stays in its lane, but its worker does not.
+        crew.lower(workers[1], 2)
+        crew._put(workers[1], quick=True)
+        assert len(os.sched_getaffinity(process.pid)) < len(everything)
 
     play(scene)

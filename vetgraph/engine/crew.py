@@ -201,7 +201,7 @@ class Crew:
 
     def _put(self, worker: Worker, *, quick: bool) -> None:
         """Have a worker compute where those are who do what is quick, or where the others are."""
-        aside = self._processors.apart and not quick
+        aside = self._processors.apart and not (quick and not worker.lane)
         if aside != worker.aside:
             worker.aside = aside
             self._processors.assign(worker.pid, aside=aside)

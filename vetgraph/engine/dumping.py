@@ -50,7 +50,7 @@ KEPT: Final = 3
 """Versions whose files are kept, those of the newest request first."""
 
 LATE: Final = 15
-"""Niceness of who writes files: behind queries and pages, but not for ever, for somebody waits for it."""
+"""Niceness of who writes files: behind quick queries and pages, but not for ever, for somebody waits for it."""
 
 _BUFFER: Final = 1 << 18
 _NAME: Final = re.compile(r"dump/(?P<slug>.+)\.(?P<suffix>ttl|nt)\.gz")
@@ -204,6 +204,11 @@ def write_apart(home: Path, number: int, folder: Path, wanted: Sequence[str]) ->
     command += [quote(name, safe="") for name in wanted]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:  # noqa: S603
         BACKGROUND.add(process)
+        try:
+            process.wait()
+        except BaseException:
+            process.kill()
+            raise
     if process.returncode:
         raise EngineError(f"The files of version {number} could not be written; the log says more.")
 
